@@ -1,0 +1,125 @@
+// Package provider is the Terraform provider for auditlb: pools, listeners,
+// routes and certificates as resources, the log as data.
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/provider"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-log/tflog"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/client"
+)
+
+// Address is where the registry has the provider.
+const Address = "registry.terraform.io/auditlb/auditlb"
+
+// typeName is the first part of the names of resources and data sources.
+const typeName = "auditlb"
+
+type auditlbProvider struct {
+	version string
+	env     environment
+}
+
+// New returns the provider's factory. Version is what it calls itself.
+func New(version string) func() provider.Provider {
+	return func() provider.Provider { return &auditlbProvider{version: version, env: os.Getenv} }
+}
+
+// Metadata implements [provider.Provider].
+func (p *auditlbProvider) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
+	resp.TypeName, resp.Version = typeName, p.version
+}
+
+// Schema implements [provider.Provider].
+func (p *auditlbProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {
+	resp.Schema = settingsSchema()
+}
+
+// Resources implements [provider.Provider].
+func (p *auditlbProvider) Resources(context.Context) []func() resource.Resource {
+	return []func() resource.Resource{newPoolResource, newListenerResource, newRouteResource, newCertificateResource}
+}
+
+// DataSources implements [provider.Provider].
+func (p *auditlbProvider) DataSources(context.Context) []func() datasource.DataSource {
+	return []func() datasource.DataSource{newHistoryDataSource, newChangeTicketDataSource}
+}
+
+// Configure implements [provider.Provider]: it makes the client and registers
+// the run, under which the log then keeps what this process plans and applies.
+func (p *auditlbProvider) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
+	var declared settings
+	resp.Diagnostics.Append(req.Config.Get(ctx, &declared)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	declared.checkKnown(&resp.Diagnostics)
+	insecureHTTP := declared.insecureHTTP(p.env, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	run, err := detectRun(declared.run(p.env), p.env, currentProcess(ctx))
+	if err != nil {
+		resp.Diagnostics.AddAttributeError(path.Root("run").AtName("id"), "Invalid run id", fmt.Sprintf("The id of the run (run.id or %s) %s.", envName("run_id"), err))
+		return
+	}
+	run.Claims.ToolVersion = boundText(req.TerraformVersion, api.MaxRunClaimLength)
+	api, err := client.New(client.Config{
+		Endpoint:     declared.get(p.env, "endpoint"),
+		InsecureHTTP: insecureHTTP,
+		CACertPEM:    declared.get(p.env, "ca_cert_pem"),
+		Token:        declared.token(p.env),
+		Ticket:       declared.get(p.env, "change_ticket"),
+		Run:          run.ID,
+		UserAgent:    fmt.Sprintf("terraform-provider-auditlb/%s (%s/%s)", p.version, run.Claims.Tool, run.Claims.ToolVersion),
+	})
+	if err != nil {
+		addSettingError(&resp.Diagnostics, declared, p.env, err)
+		return
+	}
+	if _, err := api.RegisterRun(ctx, run.ID, run.Claims); err != nil {
+		addRegisterError(&resp.Diagnostics, api.Endpoint(), err)
+		return
+	}
+	tflog.Info(ctx, "registered the run", map[string]any{"run": run.ID, "system": run.Claims.System, "endpoint": api.Endpoint()})
+	resp.ResourceData, resp.DataSourceData = api, api
+}
+
+// addSettingError points at the setting that a client can't be made of.
+func addSettingError(diags *diag.Diagnostics, s settings, env environment, err error) {
+	name := map[error]string{client.ErrEndpoint: "endpoint", client.ErrToken: "token", client.ErrCACert: "ca_cert_pem"}
+	for sentinel, setting := range name {
+		if !errors.Is(err, sentinel) {
+			continue
+		}
+		summary := "Invalid " + setting
+		if s.get(env, setting) == "" {
+			summary = "Missing " + setting
+		}
+		diags.AddAttributeError(path.Root(setting), summary,
+			fmt.Sprintf("%s. Set %s in the provider block, or the environment variable %s.", upperFirst(err.Error()), setting, envName(setting)))
+		return
+	}
+	diags.AddError("Can't set up the client", upperFirst(err.Error())+".")
+}
+
+// addRegisterError reports that the first call failed: mostly it is the
+// endpoint or the token.
+func addRegisterError(diags *diag.Diagnostics, endpoint string, err error) {
+	if client.HasCode(err, api.CodeUnauthenticated) {
+		diags.AddAttributeError(path.Root("token"), "The token was refused",
+			fmt.Sprintf("%s doesn't accept it: it is unknown, revoked or has ended. Set token in the provider block, or the environment variable %s. A new one comes from `auditlb token create`. (%s)", endpoint, envName("token"), err))
+		return
+	}
+	addCallError(diags, "Can't register the run at "+endpoint, err)
+}

@@ -1,0 +1,132 @@
+package api
+
+import (
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
+)
+
+// Entry is one record of the log. Its fields up to BodyDigest are exactly the
+// canonical header that the Merkle tree commits to.
+type Entry struct {
+	Version int       `json:"v"`
+	Seq     int64     `json:"seq"`
+	Time    time.Time `json:"time"`
+	// Type is one of EntryTypes.
+	Type  string `json:"type"`
+	Actor Actor  `json:"actor"`
+	// Ticket is the change ticket the call named, whether or not it was accepted.
+	Ticket string `json:"ticket,omitzero"`
+	// Run is the run the call named.
+	Run     *RunRef  `json:"run,omitzero"`
+	Request *Request `json:"request,omitzero"`
+	// Resource is what the entry is about: "pool/web", "ticket/CHG-1042", "run/…".
+	Resource string `json:"resource,omitzero"`
+	Op       string `json:"op,omitzero"`
+	// Base is the revision of the object that the change was made to; 0 when
+	// there was none.
+	Base int64 `json:"base,omitzero"`
+	// EffectDigest identifies what a plan or apply does, whoever does it and whenever.
+	EffectDigest string `json:"effect_digest,omitzero"`
+	// Plan is the seq of the plan entry that an apply fulfils.
+	Plan int64 `json:"plan,omitzero"`
+	// Unplanned marks an apply that no plan announced.
+	Unplanned bool `json:"unplanned,omitzero"`
+	// Outcome is "ok" or "refused".
+	Outcome string `json:"outcome"`
+	// Code is the problem code of a refusal.
+	Code string `json:"code,omitzero"`
+	// BodyDigest is the hex SHA-256 of the body's salt and bytes.
+	BodyDigest string `json:"body_digest,omitzero"`
+}
+
+// EntryTypes lists the types of entry.
+var EntryTypes = []string{"plan", "apply", "reject", "ticket", "run", "drift", "identity", "system"}
+
+// Actor is who called, as their credential says.
+type Actor struct {
+	// Name is the actor's name: a token's owner, or system/… for the runtime itself.
+	Name string `json:"name"`
+	// Credential identifies what they showed, such as "token/4f0c…"; never a secret.
+	Credential string `json:"credential,omitzero"`
+	Role       string `json:"role,omitzero"`
+}
+
+// RunRef ties an entry to a run. Verified is true once a token of the run's CI
+// proves it; until then the id is only claimed.
+type RunRef struct {
+	ID       string `json:"id"`
+	Verified bool   `json:"verified"`
+}
+
+// Request is the call that made an entry.
+type Request struct {
+	ID        string `json:"id"`
+	Method    string `json:"method"`
+	Path      string `json:"path"`
+	SourceIP  string `json:"source_ip,omitzero"`
+	UserAgent string `json:"user_agent,omitzero"`
+	// BodyDigest is the hex SHA-256 of the call's body. It is left out where
+	// the body carries a secret.
+	BodyDigest string `json:"body_digest,omitzero"`
+}
+
+// EntryRecord is an entry with what stands beside it.
+type EntryRecord struct {
+	Entry
+	// LeafHash is the RFC 6962 §2.1 hash of the entry's canonical header, base64.
+	LeafHash string `json:"leaf_hash"`
+	// Body is what the entry is about. It is left out of lists.
+	Body *EntryBody `json:"body,omitzero"`
+	// Patch leads from before to after: RFC 6902 with old values. In lists
+	// it is present when asked for with include=patch.
+	Patch []lb.Change `json:"patch,omitzero"`
+}
+
+// EntryBody is what an entry is about. The entry's BodyDigest commits to it.
+type EntryBody struct {
+	Before jsontext.Value `json:"before,omitzero"`
+	After  jsontext.Value `json:"after,omitzero"`
+	// Unknown lists the paths of a plan whose values were not known yet.
+	Unknown []string `json:"unknown,omitzero"`
+	// Warnings are what a plan was answered with.
+	Warnings []string `json:"warnings,omitzero"`
+	// Refusal is why a call was refused.
+	Refusal *Refusal `json:"refusal,omitzero"`
+}
+
+// Refusal is the recorded reason of a refused call.
+type Refusal struct {
+	Code       string         `json:"code"`
+	Detail     string         `json:"detail"`
+	Violations []lb.Violation `json:"violations,omitzero"`
+	// Current is who changed the object last, when a precondition failed.
+	Current *LastChange `json:"current,omitzero"`
+	// Referents are the addresses that still needed the object.
+	Referents []string `json:"referents,omitzero"`
+}
+
+// EntryList is a page of entries, newest first.
+type EntryList struct {
+	Items []EntryRecord `json:"items"`
+	Next  string        `json:"next,omitzero"`
+}
+
+// EntryQuery filters entries. Zero fields don't filter.
+type EntryQuery struct {
+	Resource, Run, Ticket, Actor, Type string
+	Since, Until                       time.Time
+	// Limit is the page's size, 1 to MaxPageSize; 0 means DefaultPageSize.
+	Limit  int
+	Cursor string
+	// IncludePatch asks for each entry's patch.
+	IncludePatch bool
+}
+
+// Page sizes of lists.
+const (
+	DefaultPageSize = 50
+	MaxPageSize     = 500
+)

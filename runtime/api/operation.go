@@ -1,0 +1,127 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
+)
+
+// Operation is one call of the API. Server, OpenAPI document and tests are all
+// made from the same [Operations].
+type Operation struct {
+	ID      string
+	Method  string
+	Path    string // a pattern of net/http's ServeMux
+	Summary string
+	// Kind is the kind of object the call is about, if any.
+	Kind lb.Kind
+	// Request and Response are values of the body's types; nil for none.
+	Request, Response any
+	// Success lists the statuses of success.
+	Success []int
+	Params  []Param
+	// Open marks a call that needs no token.
+	Open bool
+	// Content is the response's media type when it is not JSON.
+	Content string
+}
+
+// Param is a query parameter or a header.
+type Param struct {
+	Name, In, Description string
+	Required              bool
+	Integer               bool
+}
+
+func query(name, description string) Param {
+	return Param{Name: name, In: "query", Description: description}
+}
+
+var (
+	pageParams = []Param{
+		{Name: "limit", In: "query", Description: "Size of the page.", Integer: true},
+		query("cursor", "Where the page begins: `next` of the page before."),
+	}
+	patchParam  = query("include", "`patch` adds each entry's patch.")
+	runHeader   = Param{Name: HeaderRun, In: "header", Description: "Id of the registered run that the call belongs to."}
+	keyHeader   = Param{Name: HeaderIdempotencyKey, In: "header", Description: "A UUID. A retry with it returns the first answer and appends nothing."}
+	callHeaders = []Param{runHeader, keyHeader}
+	ticketParam = Param{Name: HeaderTicket, In: "header", Description: "The change ticket that permits the change. A change without one is refused and recorded."}
+	ifMatch     = Param{Name: HeaderIfMatch, In: "header", Description: "The revision that the change is made to, in quotes, or `*` for whatever is there."}
+	ifNoneMatch = Param{Name: HeaderIfNoneMatch, In: "header", Description: "`*` to create: the object must not exist. A change needs this or If-Match."}
+)
+
+// Operations lists every call of the API.
+var Operations = operations()
+
+func operations() []Operation {
+	ops := []Operation{
+		{ID: "plan", Method: "POST", Path: "/v1/plans", Summary: "Record an intended change, validated against the live configuration.", Request: PlanRequest{}, Response: Plan{}, Params: append([]Param{ticketParam}, callHeaders...)},
+		{ID: "listRuns", Method: "GET", Path: "/v1/runs", Summary: "List runs, newest first.", Response: RunList{}, Params: pageParams},
+		{ID: "putRun", Method: "PUT", Path: "/v1/runs/{id...}", Summary: "Register a run. Idempotent.", Request: RunClaims{}, Response: Run{}},
+		{ID: "getRun", Method: "GET", Path: "/v1/runs/{id...}", Summary: "Show a run.", Response: Run{}},
+		{ID: "listEntries", Method: "GET", Path: "/v1/entries", Summary: "Search the log, newest first.", Response: EntryList{}, Params: append([]Param{
+			query("resource", "Address, such as pool/web."), query("run", "Run id."), query("ticket", "Ticket id."), query("actor", "Actor's name."),
+			query("type", "Type of entry: "+strings.Join(EntryTypes, ", ")+"."), query("since", "RFC 3339 time, inclusive."), query("until", "RFC 3339 time, exclusive."), patchParam,
+		}, pageParams...)},
+		{ID: "getEntry", Method: "GET", Path: "/v1/entries/{seq}", Summary: "Show an entry with its body and patch.", Response: EntryRecord{}},
+		{ID: "openTicket", Method: "POST", Path: "/v1/tickets", Summary: "Open a change ticket.", Request: TicketRequest{}, Response: Ticket{}, Success: []int{http.StatusCreated}, Params: []Param{keyHeader}},
+		{ID: "listTickets", Method: "GET", Path: "/v1/tickets", Summary: "List tickets, latest change first.", Response: TicketList{}, Params: append([]Param{query("state", "Only tickets in this state.")}, pageParams...)},
+		{ID: "getTicket", Method: "GET", Path: "/v1/tickets/{id}", Summary: "Show a ticket.", Response: Ticket{}},
+		{ID: "actOnTicket", Method: "POST", Path: "/v1/tickets/{id}/{action}", Summary: "Approve, reject, cancel or close a ticket.", Request: TicketAction{}, Response: Ticket{}, Params: []Param{keyHeader}},
+		{ID: "createToken", Method: "POST", Path: "/v1/tokens", Summary: "Create a token. Its secret is answered once.", Request: TokenRequest{}, Response: TokenCreated{}, Success: []int{http.StatusCreated}},
+		{ID: "listTokens", Method: "GET", Path: "/v1/tokens", Summary: "List tokens, without secrets.", Response: TokenList{}},
+		{ID: "revokeToken", Method: "DELETE", Path: "/v1/tokens/{id}", Summary: "Revoke a token.", Response: Token{}, Params: []Param{keyHeader}},
+		{ID: "whoami", Method: "GET", Path: "/v1/whoami", Summary: "Show who the token says you are.", Response: Actor{}},
+		{ID: "openapi", Method: "GET", Path: "/v1/openapi.json", Summary: "This document.", Open: true, Response: map[string]any{}},
+		{ID: "checkpoint", Method: "GET", Path: "/tlog/checkpoint", Summary: "The log's latest signed checkpoint (C2SP tlog-checkpoint).", Open: true, Content: "text/plain; charset=utf-8"},
+		{ID: "healthz", Method: "GET", Path: "/healthz", Summary: "Whether the process is alive.", Open: true, Content: "text/plain; charset=utf-8"},
+		{ID: "readyz", Method: "GET", Path: "/readyz", Summary: "Whether changes are accepted and every listener is bound.", Open: true, Response: Readiness{}},
+		{ID: "metrics", Method: "GET", Path: "/metrics", Summary: "Metrics in the Prometheus text format.", Open: true, Content: "text/plain; charset=utf-8"},
+	}
+	for _, kind := range lb.Kinds {
+		ops = append(ops, objectOperations(kind)...)
+	}
+	for i := range ops {
+		if ops[i].Success == nil {
+			ops[i].Success = []int{http.StatusOK}
+		}
+	}
+	return ops
+}
+
+func objectOperations(kind lb.Kind) []Operation {
+	title := strings.ToUpper(string(kind)[:1]) + string(kind)[1:]
+	base := "/v1/" + kind.Plural()
+	write := append([]Param{ticketParam, ifMatch}, callHeaders...)
+	return []Operation{
+		{ID: "list" + title + "s", Kind: kind, Method: "GET", Path: base, Summary: "List " + kind.Plural() + " by name.", Response: ObjectList{}, Params: pageParams},
+		{ID: "get" + title, Kind: kind, Method: "GET", Path: base + "/{name}", Summary: "Show a " + string(kind) + ".", Response: Object{}},
+		{ID: "put" + title, Kind: kind, Method: "PUT", Path: base + "/{name}", Summary: "Create or update a " + string(kind) + ".", Request: WriteBody(kind), Response: Object{}, Success: []int{http.StatusOK, http.StatusCreated}, Params: append(write, ifNoneMatch)},
+		{ID: "delete" + title, Kind: kind, Method: "DELETE", Path: base + "/{name}", Summary: "Delete a " + string(kind) + " that nothing refers to.", Response: Deleted{}, Params: write},
+		{ID: "history" + title, Kind: kind, Method: "GET", Path: base + "/{name}/history", Summary: "Entries about a " + string(kind) + ", newest first.", Response: EntryList{}, Params: append([]Param{patchParam}, pageParams...)},
+	}
+}
+
+// WriteBody returns a value of the type of a PUT's body for a kind.
+func WriteBody(kind lb.Kind) any {
+	switch kind {
+	case lb.KindPool:
+		return lb.Pool{}
+	case lb.KindListener:
+		return lb.Listener{}
+	case lb.KindRoute:
+		return lb.Route{}
+	}
+	return CertificateWrite{}
+}
+
+// Readiness answers /readyz.
+type Readiness struct {
+	Ready bool `json:"ready"`
+	// Revision is the configuration that traffic runs on.
+	Revision int64 `json:"revision"`
+	// Problems says what is not ready.
+	Problems []string `json:"problems"`
+}

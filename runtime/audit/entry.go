@@ -1,0 +1,235 @@
+package audit
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
+)
+
+// Type is what an entry records.
+type Type string
+
+// The types of entry.
+const (
+	TypePlan     Type = "plan"
+	TypeApply    Type = "apply"
+	TypeReject   Type = "reject"
+	TypeTicket   Type = "ticket"
+	TypeRun      Type = "run"
+	TypeDrift    Type = "drift"
+	TypeIdentity Type = "identity"
+	TypeSystem   Type = "system"
+)
+
+// Types lists the types of entry. A type's position is its code in the store's
+// index columns: append only.
+var Types = []Type{TypePlan, TypeApply, TypeReject, TypeTicket, TypeRun, TypeDrift, TypeIdentity, TypeSystem}
+
+// Outcomes of the call that an entry records.
+const (
+	OutcomeOK      = "ok"
+	OutcomeRefused = "refused"
+)
+
+// Bounds of an entry. C2SP tlog-tiles entry bundles carry 16-bit lengths.
+const (
+	MaxLeafBytes = 1<<16 - 1
+	MaxBodyBytes = 4 << 20
+	saltBytes    = 16
+)
+
+// ErrTooLarge means that an entry's header or body is over its bound.
+var ErrTooLarge = errors.New("entry too large")
+
+// Entry is the canonical header of a record.
+//
+// Invariant: Seq is the entry's index in the tree, from 0, without gaps. The
+// revision of a configuration is the Seq of the entry that made it.
+type Entry struct {
+	Version int   `json:"v"`
+	Seq     int64 `json:"seq"`
+	// Time has microseconds and is strictly increasing with Seq.
+	Time     time.Time `json:"time"`
+	Type     Type      `json:"type"`
+	Actor    Actor     `json:"actor"`
+	Ticket   string    `json:"ticket,omitzero"`
+	Run      *RunRef   `json:"run,omitzero"`
+	Request  *Request  `json:"request,omitzero"`
+	Resource string    `json:"resource,omitzero"`
+	Op       string    `json:"op,omitzero"`
+	// Base is the revision of the resource that the call was made against.
+	Base         int64  `json:"base,omitzero"`
+	EffectDigest string `json:"effect_digest,omitzero"`
+	// Plan is the plan entry that an apply fulfils; Unplanned marks an apply
+	// without one.
+	Plan      int64  `json:"plan,omitzero"`
+	Unplanned bool   `json:"unplanned,omitzero"`
+	Outcome   string `json:"outcome"`
+	// Code is the problem code of a refusal.
+	Code       string `json:"code,omitzero"`
+	BodyDigest string `json:"body_digest,omitzero"`
+}
+
+// EntryVersion is the version of the header's form.
+const EntryVersion = 1
+
+// Actor is who called.
+type Actor struct {
+	Name       string `json:"name"`
+	Credential string `json:"credential,omitzero"`
+	Role       string `json:"role,omitzero"`
+}
+
+// RunRef names the run of a call. Verified is set once a token proves it.
+type RunRef struct {
+	ID       string `json:"id"`
+	Verified bool   `json:"verified"`
+}
+
+// Request is the call that made an entry.
+type Request struct {
+	ID         string `json:"id"`
+	Method     string `json:"method"`
+	Path       string `json:"path"`
+	SourceIP   string `json:"source_ip,omitzero"`
+	UserAgent  string `json:"user_agent,omitzero"`
+	BodyDigest string `json:"body_digest,omitzero"`
+}
+
+// Body is what an entry is about.
+type Body struct {
+	Before  jsontext.Value `json:"before,omitzero"`
+	After   jsontext.Value `json:"after,omitzero"`
+	Unknown []string       `json:"unknown,omitzero"`
+	// Warnings are what a plan was answered with.
+	Warnings []string `json:"warnings,omitzero"`
+	Refusal  *Refusal `json:"refusal,omitzero"`
+}
+
+// Refusal is why a call was refused.
+type Refusal struct {
+	Code       string         `json:"code"`
+	Detail     string         `json:"detail"`
+	Violations []lb.Violation `json:"violations,omitzero"`
+	// Current is who changed the object last, when a precondition failed.
+	Current *LastChange `json:"current,omitzero"`
+	// Referents are the addresses that still need an object.
+	Referents []string `json:"referents,omitzero"`
+}
+
+// LastChange is who changed an object last.
+type LastChange struct {
+	Revision int64     `json:"revision"`
+	Op       lb.Op     `json:"op"`
+	Actor    string    `json:"actor"`
+	Ticket   string    `json:"ticket,omitzero"`
+	Run      string    `json:"run,omitzero"`
+	At       time.Time `json:"at"`
+}
+
+// RunID is the id of the entry's run, or "".
+func (e *Entry) RunID() string {
+	if e.Run == nil {
+		return ""
+	}
+	return e.Run.ID
+}
+
+// LastChange is the entry as the last change of its object.
+func (e *Entry) LastChange() LastChange {
+	return LastChange{Revision: e.Seq, Op: lb.Op(e.Op), Actor: e.Actor.Name, Ticket: e.Ticket, Run: e.RunID(), At: e.Time}
+}
+
+// ChangesState reports whether the current state of the entry's resource is
+// the body's After from this entry on (absent After: deleted). The fold of the
+// log, the store's current table and verification all ask this one question.
+func (e *Entry) ChangesState() bool {
+	if e.Outcome != OutcomeOK {
+		return false
+	}
+	switch e.Type {
+	case TypeApply, TypeTicket, TypeRun, TypeIdentity:
+		return true
+	}
+	return false
+}
+
+// Record is an entry as it is stored.
+type Record struct {
+	Entry Entry
+	// Leaf is the canonical header: the bytes the tree commits to.
+	Leaf []byte
+	// Salt and Body are bound to the header by Entry.BodyDigest.
+	Salt []byte
+	Body []byte
+}
+
+// NewRecord seals an entry and its body: it sets the body's digest and makes
+// the canonical bytes. Salt must be fresh and random, of SaltBytes bytes.
+func NewRecord(e Entry, body Body, salt []byte) (Record, error) {
+	b, err := lb.Canonical(body)
+	if err != nil {
+		return Record{}, err
+	}
+	if len(b) > MaxBodyBytes {
+		return Record{}, fmt.Errorf("%w: its body has %d bytes; at most %d are allowed", ErrTooLarge, len(b), MaxBodyBytes)
+	}
+	e.Version = EntryVersion
+	e.Time = e.Time.UTC()
+	e.BodyDigest = bodyDigest(salt, b)
+	leaf, err := lb.Canonical(e)
+	if err != nil {
+		return Record{}, err
+	}
+	if len(leaf) > MaxLeafBytes {
+		return Record{}, fmt.Errorf("%w: its header has %d bytes; at most %d are allowed", ErrTooLarge, len(leaf), MaxLeafBytes)
+	}
+	return Record{Entry: e, Leaf: leaf, Salt: salt, Body: b}, nil
+}
+
+// SaltBytes is the length of a body's salt.
+const SaltBytes = saltBytes
+
+// ParseLeaf reads a canonical header. Bytes that are not exactly canonical are
+// refused, so one entry has one form.
+func ParseLeaf(leaf []byte) (Entry, error) {
+	var e Entry
+	if err := json.Unmarshal(leaf, &e, json.RejectUnknownMembers(true)); err != nil {
+		return Entry{}, errors.New("header does not parse")
+	}
+	again, err := lb.Canonical(e)
+	if err != nil || string(again) != string(leaf) {
+		return Entry{}, errors.New("header is not in canonical form")
+	}
+	return e, nil
+}
+
+// ParseBody reads a record's body.
+func ParseBody(b []byte) (Body, error) {
+	var body Body
+	if err := json.Unmarshal(b, &body, json.RejectUnknownMembers(true)); err != nil {
+		return Body{}, errors.New("body does not parse")
+	}
+	return body, nil
+}
+
+// BodyMatches reports whether salt and body are those the header commits to.
+func (r *Record) BodyMatches() bool { return r.Entry.BodyDigest == bodyDigest(r.Salt, r.Body) }
+
+// LeafHash is the record's hash in the tree (RFC 6962 §2.1).
+func (r *Record) LeafHash() tlog.Hash { return tlog.RecordHash(r.Leaf) }
+
+func bodyDigest(salt, body []byte) string {
+	h := sha256.New()
+	h.Write(salt)
+	h.Write(body)
+	return hex.EncodeToString(h.Sum(nil))
+}

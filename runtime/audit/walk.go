@@ -1,0 +1,241 @@
+package audit
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// walk goes over entries in order, keeping the tree and the fold.
+type walk struct {
+	src      Source
+	tree     Tree
+	fold     map[string]foldState
+	lastTime int64
+	findings []Finding
+	// last is the highest seq that is stored; what is missing beyond it is one
+	// finding, made when the head was read.
+	last int64
+	// broken is set when a leaf's hash is missing, so that the tree can't be
+	// rebuilt and its root says nothing more.
+	broken bool
+}
+
+// foldState is the state of a resource after the entries walked so far.
+type foldState struct {
+	seq     int64
+	sum     [sha256.Size]byte
+	deleted bool
+}
+
+func (w *walk) find(seq int64, resource, problem string) {
+	if len(w.findings) < MaxFindings {
+		w.findings = append(w.findings, Finding{seq, resource, problem})
+	}
+}
+
+func (w *walk) report(cp Checkpoint) Report {
+	findings := w.findings
+	if findings == nil {
+		findings = []Finding{}
+	}
+	return Report{Origin: cp.Origin, Size: cp.Size, Root: cp.Root.String(), Findings: findings}
+}
+
+// openHead checks the head's signature and that the tables end where it says.
+func (w *walk) openHead(x Extent, v note.Verifier) (Checkpoint, bool) {
+	cp, err := OpenCheckpoint(x.Note, v)
+	if err != nil {
+		w.find(-1, "", "the head's checkpoint is not signed by this log's key")
+		return Checkpoint{}, false
+	}
+	if cp.Size != x.Size {
+		w.find(-1, "", fmt.Sprintf("the head says %d entries but its checkpoint signs %d", x.Size, cp.Size))
+	}
+	w.last = x.Last
+	switch {
+	case x.Entries == 0 && cp.Size > 0:
+		w.find(0, "", "the entry is missing, and all after it: the checkpoint signs them")
+		w.last = -1
+	case x.Last >= cp.Size:
+		w.find(cp.Size, "", fmt.Sprintf("the entry is not covered by the checkpoint, which signs %d entries: it was inserted", cp.Size))
+	case x.Last < cp.Size-1:
+		w.find(x.Last+1, "", fmt.Sprintf("the entry is missing, and all after it: the checkpoint signs %d entries", cp.Size))
+	}
+	if x.Entries > 0 && x.First < 0 {
+		w.find(x.First, "", "the entry has a negative seq: it was inserted")
+	}
+	if x.Hashes > tlog.StoredHashCount(cp.Size) {
+		w.find(-1, "", "the stored tree has hashes beyond the checkpoint: they were inserted")
+	}
+	return cp, true
+}
+
+// entries walks [from, to), a chunk.
+func (w *walk) entries(ctx context.Context, from, to int64) error {
+	rows, err := w.src.Rows(ctx, from, int(to-from))
+	if err != nil {
+		return fmt.Errorf("read entries from %d: %w", from, err)
+	}
+	first, end := tlog.StoredHashIndex(0, from), tlog.StoredHashIndex(0, to)
+	hashes, err := w.src.Hashes(ctx, first, end)
+	if err != nil {
+		return fmt.Errorf("read tree from entry %d: %w", from, err)
+	}
+	stored := make(map[int64]tlog.Hash, len(hashes))
+	for _, h := range hashes {
+		stored[h.Index] = h.Hash
+	}
+	for seq := from; seq < to; seq++ {
+		var row *Row
+		if len(rows) > 0 && rows[0].Seq == seq {
+			row, rows = &rows[0], rows[1:]
+		}
+		if row == nil {
+			if seq < w.last {
+				w.find(seq, "", "the entry is missing: it was deleted")
+			}
+			w.hashes(seq, "", nil, stored)
+			continue
+		}
+		w.entry(seq, row, stored)
+	}
+	return nil
+}
+
+// entry checks one row: form, order, columns, body, hashes; then folds it.
+func (w *walk) entry(seq int64, row *Row, stored map[int64]tlog.Hash) {
+	e, err := ParseLeaf(row.Leaf)
+	resource := row.Columns.Resource
+	leaf := tlog.RecordHash(row.Leaf)
+	w.hashes(seq, resource, &leaf, stored)
+	if err != nil {
+		w.find(seq, resource, "the "+err.Error())
+		return
+	}
+	if e.Seq != seq {
+		w.find(seq, resource, fmt.Sprintf("the header belongs to entry %d", e.Seq))
+		return
+	}
+	if micros := e.Time.UnixMicro(); micros <= w.lastTime {
+		w.find(seq, e.Resource, "the time is not after the entry before")
+	} else {
+		w.lastTime = micros
+	}
+	if want := ColumnsOf(&e); row.Columns != want {
+		w.find(seq, e.Resource, "an index column is not what the header says: "+columnDifference(row.Columns, want))
+	}
+	record := Record{Entry: e, Leaf: row.Leaf, Salt: row.Salt, Body: row.Body}
+	if !record.BodyMatches() {
+		w.find(seq, e.Resource, "the body is not the one that the header commits to")
+	}
+	if e.ChangesState() {
+		body, err := ParseBody(row.Body)
+		if err != nil {
+			w.find(seq, e.Resource, "the "+err.Error())
+			return
+		}
+		w.fold[e.Resource] = foldOf(seq, body.After)
+	}
+}
+
+func foldOf(seq int64, state jsontext.Value) foldState {
+	if state == nil {
+		return foldState{seq: seq, deleted: true}
+	}
+	return foldState{seq: seq, sum: sha256.Sum256(state)}
+}
+
+// hashes compares what a leaf adds to the tree with what is stored. Where the
+// leaf is missing or differs it goes on with the stored leaf hash, so that one
+// altered entry is one finding and not one for each of its ancestors.
+func (w *walk) hashes(seq int64, resource string, leaf *tlog.Hash, stored map[int64]tlog.Hash) {
+	if w.broken {
+		return
+	}
+	got, ok := stored[tlog.StoredHashIndex(0, seq)]
+	if !ok {
+		w.find(seq, resource, "the entry's hash is missing from the stored tree")
+		w.broken = true
+		return
+	}
+	if leaf != nil && got != *leaf {
+		w.find(seq, resource, "the header does not have the hash that the tree holds for it: header or hash was altered")
+	}
+	for _, h := range w.tree.Append(got)[1:] {
+		if got, ok := stored[h.Index]; !ok || got != h.Hash {
+			level, n := tlog.SplitStoredHashIndex(h.Index)
+			w.find(seq, resource, fmt.Sprintf("the stored tree hash over entries %d to %d was altered", n<<level, (n+1)<<level-1))
+		}
+	}
+}
+
+// currents compares the whole current state with the fold. Rows that claim an
+// entry at or after size are returned: a log in use may have written them
+// meanwhile.
+func (w *walk) currents(ctx context.Context, size int64) (later []Current, err error) {
+	seen := make(map[string]bool, len(w.fold))
+	for after := ""; ; {
+		rows, err := w.src.Currents(ctx, after, chunk)
+		if err != nil {
+			return nil, fmt.Errorf("read current state: %w", err)
+		}
+		for _, row := range rows {
+			after = row.Resource
+			seen[row.Resource] = true
+			if row.Seq < size {
+				w.compareCurrent(row.Resource, &row)
+			} else {
+				later = append(later, row)
+			}
+		}
+		if len(rows) < chunk {
+			break
+		}
+	}
+	for resource, state := range w.fold {
+		if !seen[resource] {
+			w.find(state.seq, resource, "the current state has no row for what this entry made")
+		}
+	}
+	return later, nil
+}
+
+func (w *walk) compareCurrent(resource string, current *Current) {
+	want, known := w.fold[resource]
+	switch {
+	case current == nil:
+		w.find(want.seq, resource, "the current state has no row for what this entry made")
+	case !known:
+		w.find(current.Seq, resource, "the current state has a row that no entry made")
+	case current.Seq != want.seq:
+		w.find(want.seq, resource, fmt.Sprintf("the current state claims to be of entry %d, but this one changed it last", current.Seq))
+	case foldOf(want.seq, current.State) != want:
+		w.find(want.seq, resource, "the current state is not what this entry made")
+	}
+}
+
+func columnDifference(got, want Columns) string {
+	for _, c := range []struct {
+		name      string
+		got, want any
+	}{
+		{"time", got.TimeMicros, want.TimeMicros},
+		{"type", got.Type, want.Type},
+		{"outcome", got.Refused, want.Refused},
+		{"actor", got.Actor, want.Actor},
+		{"ticket", got.Ticket, want.Ticket},
+		{"run", got.Run, want.Run},
+		{"resource", got.Resource, want.Resource},
+		{"plan effect", got.PlanEffect, want.PlanEffect},
+	} {
+		if c.got != c.want {
+			return fmt.Sprintf("%s is %v, the header says %v", c.name, c.got, c.want)
+		}
+	}
+	return "unknown column"
+}

@@ -1,0 +1,82 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
+)
+
+// RegisterRun says what a run claims of itself. It is idempotent.
+func (c *Client) RegisterRun(ctx context.Context, id string, claims api.RunClaims) (*api.Run, error) {
+	out := &api.Run{}
+	return out, c.do(ctx, call{method: http.MethodPut, path: []string{"v1", "runs", id}, body: claims}, out)
+}
+
+// Run returns a run.
+func (c *Client) Run(ctx context.Context, id string) (*api.Run, error) {
+	out := &api.Run{}
+	return out, c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "runs", id}}, out)
+}
+
+// Runs returns a page of runs, newest first.
+func (c *Client) Runs(ctx context.Context, page Page) (*api.RunList, error) {
+	out := &api.RunList{}
+	return out, c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "runs"}, query: page.query()}, out)
+}
+
+// Entries returns a page of entries, newest first.
+func (c *Client) Entries(ctx context.Context, query api.EntryQuery) (*api.EntryList, error) {
+	q := Page{Limit: query.Limit, Cursor: query.Cursor}.query()
+	for key, value := range map[string]string{
+		"resource": query.Resource,
+		"run":      query.Run,
+		"ticket":   query.Ticket,
+		"actor":    query.Actor,
+		"type":     query.Type,
+	} {
+		if value != "" {
+			q.Set(key, value)
+		}
+	}
+	setTime(q, "since", query.Since)
+	setTime(q, "until", query.Until)
+	setPatch(q, query.IncludePatch)
+	out := &api.EntryList{}
+	return out, c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "entries"}, query: q}, out)
+}
+
+// Entry returns an entry with its body and patch.
+func (c *Client) Entry(ctx context.Context, seq int64) (*api.EntryRecord, error) {
+	out := &api.EntryRecord{}
+	return out, c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "entries", strconv.FormatInt(seq, 10)}}, out)
+}
+
+// History returns a page of what happened to an object, newest first.
+func (c *Client) History(ctx context.Context, at lb.Address, page Page, includePatch bool) (*api.EntryList, error) {
+	q := page.query()
+	setPatch(q, includePatch)
+	out := &api.EntryList{}
+	return out, c.do(ctx, call{method: http.MethodGet, path: append(objectPath(at), "history"), query: q}, out)
+}
+
+// Checkpoint returns the log's signed checkpoint, a C2SP note, as it is.
+func (c *Client) Checkpoint(ctx context.Context) ([]byte, error) {
+	return c.roundTrip(ctx, call{method: http.MethodGet, path: []string{"tlog", "checkpoint"}}, "text/plain")
+}
+
+func setTime(q url.Values, key string, t time.Time) {
+	if !t.IsZero() {
+		q.Set(key, t.UTC().Format(time.RFC3339Nano))
+	}
+}
+
+func setPatch(q url.Values, include bool) {
+	if include {
+		q.Set("include", "patch")
+	}
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
+)
+
+func newHistory(c *cli) *cobra.Command {
+	var q api.EntryQuery
+	cmd := &cobra.Command{
+		Use:   "history [ADDRESS]",
+		Short: "Show what happened to an object, or in a run, under a ticket, by an actor",
+		Example: `  auditlb history pool/web
+  auditlb history --ticket CHG-1042
+  auditlb history --type reject --limit 20`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				if _, err := lb.ParseAddress(args[0]); err != nil {
+					return usageError{err}
+				}
+				q.Resource = args[0]
+			}
+			cl, err := c.client()
+			if err != nil {
+				return err
+			}
+			q.IncludePatch = true
+			list, err := cl.Entries(cmd.Context(), q)
+			if err != nil {
+				return err
+			}
+			return c.print(cmd, list, func(out io.Writer) { printEntries(out, list, q.Resource == "") })
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&q.Run, "run", "", "only entries of this run")
+	flags.StringVar(&q.Ticket, "ticket", "", "only entries under this ticket")
+	flags.StringVar(&q.Actor, "actor", "", "only entries by this actor")
+	flags.StringVar(&q.Type, "type", "", "only entries of this type: plan, apply, reject, ticket, run, identity, system")
+	flags.IntVar(&q.Limit, "limit", api.DefaultPageSize, "at most this many entries, newest first")
+	flags.StringVar(&q.Cursor, "cursor", "", "begin after this entry: the last line's seq of the page before")
+	return cmd
+}
+
+func printEntries(out io.Writer, list *api.EntryList, withResource bool) {
+	heading := []string{"SEQ", "TIME", "TYPE", "OP", "ACTOR", "TICKET", "RUN", "CHANGE"}
+	if withResource {
+		heading = []string{"SEQ", "TIME", "TYPE", "OP", "RESOURCE", "ACTOR", "TICKET", "RUN", "CHANGE"}
+	}
+	rows := make([][]string, 0, len(list.Items))
+	for i := range list.Items {
+		e := &list.Items[i]
+		row := []string{strconv.FormatInt(e.Seq, 10), at(e.Time), e.Type, dash(e.Op)}
+		if withResource {
+			row = append(row, dash(e.Resource))
+		}
+		rows = append(rows, append(row, e.Actor.Name, dash(e.Ticket), dash(runID(e.Run)), summary(e)))
+	}
+	columns(out, heading, rows)
+	if list.Next != "" {
+		fmt.Fprintf(out, "There are more: --cursor %s\n", list.Next)
+	}
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func runID(r *api.RunRef) string {
+	if r == nil {
+		return ""
+	}
+	return r.ID
+}
+
+func newShow(c *cli) *cobra.Command {
+	return &cobra.Command{
+		Use:     "show SEQ",
+		Short:   "Show an entry with its difference",
+		Example: `  auditlb show 42`,
+		Args:    exactly(1, "one entry's seq"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			seq, err := strconv.ParseInt(args[0], 10, 64)
+			if err != nil || seq < 0 {
+				return usageError{fmt.Errorf("%q is not an entry's seq", args[0])}
+			}
+			cl, err := c.client()
+			if err != nil {
+				return err
+			}
+			e, err := cl.Entry(cmd.Context(), seq)
+			if err != nil {
+				return err
+			}
+			return c.print(cmd, e, func(out io.Writer) { printEntry(out, e) })
+		},
+	}
+}
+
+func printEntry(out io.Writer, e *api.EntryRecord) {
+	request, run, plan := "", runID(e.Run), ""
+	if e.Request != nil {
+		request = fmt.Sprintf("%s %s from %s (%s), id %s", e.Request.Method, e.Request.Path, dash(e.Request.SourceIP), dash(e.Request.UserAgent), e.Request.ID)
+	}
+	if run != "" {
+		run += map[bool]string{true: " (verified)", false: " (claimed)"}[e.Run.Verified]
+	}
+	switch {
+	case e.Plan > 0:
+		plan = fmt.Sprintf("as planned in entry %d", e.Plan)
+	case e.Unplanned:
+		plan = "unplanned"
+	}
+	actor := e.Actor.Name
+	if e.Actor.Credential != "" {
+		actor += fmt.Sprintf(" (%s, %s)", e.Actor.Role, e.Actor.Credential)
+	}
+	fields(out,
+		"entry", strconv.FormatInt(e.Seq, 10),
+		"time", at(e.Time),
+		"type", e.Type,
+		"resource", e.Resource,
+		"operation", e.Op,
+		"outcome", e.Outcome,
+		"code", e.Code,
+		"actor", actor,
+		"ticket", e.Ticket,
+		"run", run,
+		"plan", plan,
+		"base revision", optionalSeq(e.Base),
+		"effect", e.EffectDigest,
+		"request", request,
+		"leaf hash", e.LeafHash,
+	)
+	if e.Body != nil && e.Body.Refusal != nil {
+		fmt.Fprintf(out, "\nrefused: %s\n", e.Body.Refusal.Detail)
+	}
+	if e.Body != nil {
+		for _, w := range e.Body.Warnings {
+			fmt.Fprintf(out, "warning: %s\n", w)
+		}
+		for _, u := range e.Body.Unknown {
+			fmt.Fprintf(out, "not known when planned: %s\n", attributePath(u))
+		}
+	}
+	if len(e.Patch) > 0 {
+		fmt.Fprintf(out, "\n%s\n", e.Resource)
+		printPatch(out, e.Patch)
+	}
+}
+
+func optionalSeq(seq int64) string {
+	if seq == 0 {
+		return ""
+	}
+	return strconv.FormatInt(seq, 10)
+}

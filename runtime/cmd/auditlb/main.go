@@ -1,0 +1,109 @@
+// Command auditlb is the load balancer and the command line to review, approve,
+// search and verify what happens to it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
+)
+
+// version is set when a release is built.
+var version = "dev"
+
+// Exit codes.
+const (
+	exitOK       = 0
+	exitFailed   = 1
+	exitUsage    = 2
+	exitRefused  = 3
+	exitMismatch = 4
+)
+
+// errMismatch means that a verification found something wrong. It has been
+// reported already.
+var errMismatch = errors.New("verification failed")
+
+// usageError is a mistake in how a command was called.
+type usageError struct{ error }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := newRoot().ExecuteContext(ctx)
+	stop()
+	os.Exit(report(err))
+}
+
+// report prints an error and chooses the exit code.
+func report(err error) int {
+	var problem *api.Problem
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errMismatch):
+		return exitMismatch
+	case errors.As(err, &problem):
+		printProblem(os.Stderr, problem)
+		return exitRefused
+	case errors.As(err, &usage):
+		fmt.Fprintf(os.Stderr, "auditlb: %v\n", err)
+		return exitUsage
+	}
+	fmt.Fprintf(os.Stderr, "auditlb: %v\n", err)
+	return exitFailed
+}
+
+func newRoot() *cobra.Command {
+	c := &cli{}
+	root := &cobra.Command{
+		Use:   "auditlb",
+		Short: "A load balancer whose every change has a ticket and a record",
+		Long: `auditlb is a load balancer that can always answer who changed what, when, why,
+under which change ticket and from which Terraform run, and can prove it.
+
+Commands that talk to a running auditlb find it through --endpoint and the
+environment:
+
+  AUDITLB_ENDPOINT      URL of the management API (default ` + defaultEndpoint + `)
+  AUDITLB_TOKEN         token to call it with
+  AUDITLB_CA_CERT_FILE  file with the authority of its certificate, in PEM
+
+Exit codes: 0 done, 1 failed, 2 called wrongly, 3 refused by auditlb,
+4 verification found a mismatch.`,
+		Version:       version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	flags := root.PersistentFlags()
+	flags.StringVar(&c.endpoint, "endpoint", "", "URL of the management API (default $AUDITLB_ENDPOINT)")
+	flags.StringVar(&c.tokenFile, "token-file", "", "file that holds the token (default $AUDITLB_TOKEN)")
+	flags.StringVar(&c.caFile, "ca-cert-file", "", "file with the authority of the endpoint's certificate, PEM (default $AUDITLB_CA_CERT_FILE)")
+	flags.BoolVar(&c.insecureHTTP, "insecure-http", false, "allow http:// to an endpoint that is not loopback")
+	flags.StringVarP(&c.output, "output", "o", outputTable, "output: table or json")
+	root.AddCommand(
+		newServe(), newDev(),
+		newTicket(c), newToken(c),
+		newGet(c), newList(c), newHistory(c), newShow(c), newRun(c),
+		newVerify(c), newWhoami(c),
+	)
+	return root
+}
+
+// exactly holds a command to its arguments, as a usage error.
+func exactly(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usageError{fmt.Errorf("%s takes %s; see %s --help", cmd.CommandPath(), what, cmd.CommandPath())}
+		}
+		return nil
+	}
+}

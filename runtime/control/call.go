@@ -1,0 +1,71 @@
+package control
+
+import (
+	"fmt"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/identity"
+)
+
+// Call is who asks for something, and under what.
+type Call struct {
+	Actor identity.Actor
+	// Ticket and Run are as the caller named them.
+	Ticket, Run string
+	Request     audit.Request
+	// Key is the idempotency key, or "". Digest identifies what is asked, so
+	// that a key can't be used for two different calls.
+	Key, Digest string
+}
+
+// scopedKey keeps one actor's keys apart from another's.
+func (c Call) scopedKey() string { return c.Actor.Name + " " + c.Key }
+
+// Subject is what a call is about.
+type Subject struct {
+	// Resource is an address, or "ticket/…", "run/…", "token/…".
+	Resource string
+	Op       string
+}
+
+// Outcome is the answer to a call: its entry. What is answered over the wire is
+// a rendering of it, so a retry can be given the first answer again.
+type Outcome struct {
+	Entry audit.Entry
+	Body  audit.Body
+	// Unchanged is set when there was nothing to do and nothing was recorded;
+	// Entry is then the one that made the current state.
+	Unchanged bool
+}
+
+// Refusal is why the call was refused, or nil.
+func (o *Outcome) Refusal() *audit.Refusal { return o.Body.Refusal }
+
+func newOutcome(e audit.Entry, body []byte) (Outcome, error) {
+	parsed, err := audit.ParseBody(body)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("entry %d: %w", e.Seq, err)
+	}
+	return Outcome{Entry: e, Body: parsed}, nil
+}
+
+// draft is what a decision wants recorded.
+type draft struct {
+	kind      audit.Type
+	base      int64
+	effect    string
+	plan      int64
+	unplanned bool
+	body      audit.Body
+	secrets   []Secret
+	// object is what the entry makes of an object, to be laid over the batch's
+	// view; without an After in the body it is a deletion.
+	object *Object
+	// existing answers the call with an entry that stands already: nothing is
+	// recorded.
+	existing *Outcome
+}
+
+// decision decides on a call. A [*Refused], or an error that asRefused knows,
+// becomes a reject entry; any other error fails the call without one.
+type decision func(*batch) (draft, error)

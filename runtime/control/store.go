@@ -1,0 +1,119 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
+)
+
+// Errors of a store's writes.
+var (
+	// ErrLogFull means that there is no space for another entry. Nothing was
+	// written; writing works again once there is space.
+	ErrLogFull = errors.New("the log's storage is full")
+	// ErrLogUnavailable means that the write failed or that its result is not
+	// known. A retry with the same idempotency key settles it.
+	ErrLogUnavailable = errors.New("the log can't be written")
+	// ErrLogBroken means that a sync to disk failed: what the disk holds is not
+	// known, so nothing more may be written before a restart checks it.
+	ErrLogBroken = errors.New("the log's disk failed to sync")
+)
+
+// Store is where the log lives. Its obligations:
+//
+//   - Commit returns nil only once everything in the transaction is on stable
+//     storage: it survives kill -9 and power loss.
+//   - A transaction is all or nothing, also when the disk is full.
+//   - Only one process can have the store open for writing.
+//   - Reads see committed transactions only, and each read sees one moment.
+type Store interface {
+	audit.Source
+	Reader
+	// Begin starts the write transaction. Only one is open at a time.
+	Begin(ctx context.Context) (Tx, error)
+	// MarkVerified keeps the checkpoint up to which the log is known to be right.
+	MarkVerified(ctx context.Context, note []byte) error
+	Close() error
+}
+
+// Reader is what can be read from a store besides the log's raw tables.
+type Reader interface {
+	// Entry returns an entry, or nil.
+	Entry(ctx context.Context, seq int64) (*audit.Row, error)
+	// Entries returns the entries that match, newest first.
+	Entries(ctx context.Context, q Query) ([]audit.Row, error)
+	// States returns current states whose resource begins with prefix and which
+	// exist, newest change first, made before seq (0: no bound).
+	States(ctx context.Context, prefix string, before int64, limit int) ([]audit.Current, error)
+	// CountEntries counts the entries of a run by type and refusal.
+	CountEntries(ctx context.Context, run string) ([]Count, error)
+	// Secret returns a sealed secret, or nil.
+	Secret(ctx context.Context, id string) ([]byte, error)
+}
+
+// Query selects entries. Zero fields select everything.
+type Query struct {
+	Resource, Run, Ticket, Actor string
+	Type                         audit.Type
+	Since, Until                 time.Time
+	// Before bounds seq from above, exclusively; 0 is no bound.
+	Before int64
+	Limit  int
+}
+
+// Count is how many entries there are of a type.
+type Count struct {
+	Type    audit.Type
+	Refused bool
+	N       int
+}
+
+// Tx is the write transaction. Its reads see its own writes.
+type Tx interface {
+	// Head returns the size of the log and its signed checkpoint.
+	Head(ctx context.Context) (size int64, note []byte, err error)
+	// State returns a resource's current state, or nil.
+	State(ctx context.Context, resource string) (*audit.Current, error)
+	// Answered returns the call that used an idempotency key before, or nil.
+	Answered(ctx context.Context, key string) (*Answered, error)
+	// Entry returns an entry, or nil.
+	Entry(ctx context.Context, seq int64) (*audit.Row, error)
+	// PlanOf returns the newest plan entry with an effect digest, of the run
+	// if run is not empty; ok is false when there is none.
+	PlanOf(ctx context.Context, effect, run string) (seq int64, ok bool, err error)
+	// Append writes records with the tree's hashes, folds them into the current
+	// state, and keeps their secrets and idempotency keys.
+	Append(ctx context.Context, a Appendix) error
+	// Commit makes it durable under a new head.
+	Commit(ctx context.Context, size int64, note []byte) error
+	// Rollback gives up what was not committed. It is safe after Commit.
+	Rollback()
+}
+
+// Answered is a call that was answered before.
+type Answered struct {
+	// Key is the idempotency key, already scoped to its actor.
+	Key string
+	// Digest identifies the call, so that a key can't be reused for another.
+	Digest string
+	// Seq is the entry that holds the answer.
+	Seq int64
+	At  time.Time
+}
+
+// Secret is a sealed secret to keep, or, when Sealed is nil, to drop.
+type Secret struct {
+	ID     string
+	Sealed []byte
+}
+
+// Appendix is what a batch adds to a log.
+type Appendix struct {
+	Records  []audit.Record
+	Hashes   []audit.StoredHash
+	States   []audit.Current
+	Secrets  []Secret
+	Answered []Answered
+}

@@ -1,0 +1,142 @@
+// Package daemon puts a runtime together from its configuration: the log, the
+// gate, the management API and the data plane.
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/hcl/v2/hclsimple"
+)
+
+// Defaults of the configuration.
+const (
+	DefaultManagementAddress = "127.0.0.1:9443"
+	DefaultShutdownTimeout   = 30 * time.Second
+	// EnvSecretsKey holds the age identity that private keys are sealed to,
+	// in place of a file.
+	EnvSecretsKey = "AUDITLB_SECRETS_KEY"
+)
+
+// Config is the configuration file of `auditlb serve`, in HCL.
+type Config struct {
+	// DataDir holds the log and, unless told otherwise, the keys.
+	DataDir string `hcl:"data_dir"`
+	// ShutdownTimeout is how long requests in flight may take after SIGTERM.
+	// Default: 30s.
+	ShutdownTimeout string `hcl:"shutdown_timeout,optional"`
+
+	Management *Management `hcl:"management,block"`
+	Log        *Log        `hcl:"log,block"`
+	Secrets    *Secrets    `hcl:"secrets,block"`
+}
+
+// Management is where the management API listens.
+type Management struct {
+	// Address is host:port. Default: 127.0.0.1:9443.
+	Address string `hcl:"address,optional"`
+	TLS     *TLS   `hcl:"tls,block"`
+	// InsecureHTTP permits plain HTTP on an address that is not loopback, for
+	// use behind something that speaks TLS.
+	InsecureHTTP bool `hcl:"insecure_http,optional"`
+}
+
+// TLS is the management API's own certificate.
+type TLS struct {
+	CertFile string `hcl:"cert_file"`
+	KeyFile  string `hcl:"key_file"`
+}
+
+// Log is the audit log.
+type Log struct {
+	// Origin names the log in its checkpoints, for good. Default: made once.
+	Origin string `hcl:"origin,optional"`
+	// KeyFile holds the key that signs checkpoints. Default: log.key in the
+	// data directory, made on the first start.
+	KeyFile string `hcl:"key_file,optional"`
+	// MinFreeBytes is the free disk space below which changes are refused.
+	// Default: 32 MiB; -1 for none.
+	MinFreeBytes int64 `hcl:"min_free_bytes,optional"`
+}
+
+// Secrets is how private keys are encrypted at rest.
+type Secrets struct {
+	// KeyFile holds an age identity. Default: secrets.key in the data
+	// directory, made on the first start. AUDITLB_SECRETS_KEY comes first.
+	KeyFile string `hcl:"key_file,optional"`
+}
+
+// LoadConfig reads a configuration file. Its errors name the file, line and setting.
+func LoadConfig(path string) (Config, error) {
+	var c Config
+	if err := hclsimple.DecodeFile(path, nil, &c); err != nil {
+		return c, fmt.Errorf("configuration: %w", err)
+	}
+	c.setDefaults()
+	return c, c.check()
+}
+
+func (c *Config) setDefaults() {
+	if c.ShutdownTimeout == "" {
+		c.ShutdownTimeout = DefaultShutdownTimeout.String()
+	}
+	if c.Management == nil {
+		c.Management = &Management{}
+	}
+	if c.Management.Address == "" {
+		c.Management.Address = DefaultManagementAddress
+	}
+	if c.Log == nil {
+		c.Log = &Log{}
+	}
+	if c.Log.KeyFile == "" {
+		c.Log.KeyFile = filepath.Join(c.DataDir, "log.key")
+	}
+	if c.Secrets == nil {
+		c.Secrets = &Secrets{}
+	}
+	if c.Secrets.KeyFile == "" {
+		c.Secrets.KeyFile = filepath.Join(c.DataDir, "secrets.key")
+	}
+}
+
+func (c *Config) check() error {
+	var errs []error
+	if c.DataDir == "" {
+		errs = append(errs, errors.New("data_dir is required: where the log is kept"))
+	}
+	if d, err := time.ParseDuration(c.ShutdownTimeout); err != nil || d < 0 {
+		errs = append(errs, fmt.Errorf("shutdown_timeout: %q must be a duration such as 30s", c.ShutdownTimeout))
+	}
+	host, _, err := net.SplitHostPort(c.Management.Address)
+	if err != nil {
+		errs = append(errs, fmt.Errorf("management.address: %q must be host:port, such as %s", c.Management.Address, DefaultManagementAddress))
+	} else if c.Management.TLS == nil && !c.Management.InsecureHTTP && !loopback(host) {
+		errs = append(errs, fmt.Errorf("management.address: %s is not loopback, and tokens must not cross a network in the clear: add management.tls with cert_file and key_file, or set management.insecure_http = true behind something that speaks TLS", c.Management.Address))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}
+
+func (c *Config) shutdownTimeout() time.Duration {
+	d, _ := time.ParseDuration(c.ShutdownTimeout) // checked
+	return d
+}
+
+// secretsKey returns the age identity's text from the environment, or "".
+func secretsKey() string { return os.Getenv(EnvSecretsKey) }

@@ -1,0 +1,127 @@
+package daemon
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/agebox"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
+)
+
+// PublicKeyName is the file in the data directory that holds the log's public
+// key, for those who verify.
+const PublicKeyName = "log.pub"
+
+// maxKeyFile bounds a key file.
+const maxKeyFile = 16 << 10
+
+// loadSigner reads the log's signing key, or makes one for a new log. A log
+// that has entries never gets a new key: that would be a new log under an old
+// name.
+func loadSigner(c Config, newLog bool) (*audit.Signer, error) {
+	text, err := readKey(c.Log.KeyFile)
+	if errors.Is(err, fs.ErrNotExist) && newLog {
+		text, err = makeSigningKey(c)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("log signing key: %w", err)
+	}
+	skey, vkey, ok := strings.Cut(strings.TrimSpace(text), "\n")
+	if !ok {
+		return nil, fmt.Errorf("log signing key: %s must hold two lines, the private key and the public key", c.Log.KeyFile)
+	}
+	signer, err := audit.NewSigner(strings.TrimSpace(skey), strings.TrimSpace(vkey))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Log.KeyFile, err)
+	}
+	if c.Log.Origin != "" && c.Log.Origin != signer.Origin() {
+		return nil, fmt.Errorf("log.origin is %q but the log's key is for %q; an origin is for good", c.Log.Origin, signer.Origin())
+	}
+	return signer, nil
+}
+
+func makeSigningKey(c Config) (string, error) {
+	origin := c.Log.Origin
+	if origin == "" {
+		origin = "auditlb/" + strings.ToLower(rand.Text()[:12])
+	}
+	skey, vkey, err := audit.GenerateKey(origin)
+	if err != nil {
+		return "", fmt.Errorf("log.origin %q: %w", origin, err)
+	}
+	text := skey + "\n" + vkey + "\n"
+	if err := writeNew(c.Log.KeyFile, text, 0o600); err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(c.DataDir, PublicKeyName), []byte(vkey+"\n"), 0o644); err != nil { //nolint:gosec // public
+		return "", err
+	}
+	return text, nil
+}
+
+// loadBox reads the identity that private keys are sealed to, or makes one for
+// a new log.
+func loadBox(c Config, newLog bool) (*agebox.Box, error) {
+	if text := secretsKey(); text != "" {
+		box, err := agebox.New(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", EnvSecretsKey, err)
+		}
+		return box, nil
+	}
+	text, err := readKey(c.Secrets.KeyFile)
+	if errors.Is(err, fs.ErrNotExist) && newLog {
+		if text, err = agebox.Generate(); err == nil {
+			text += "\n"
+			err = writeNew(c.Secrets.KeyFile, text, 0o600)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("secrets key: %w", err)
+	}
+	box, err := agebox.New(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Secrets.KeyFile, err)
+	}
+	return box, nil
+}
+
+// readKey reads a key file, and refuses one that others can read.
+func readKey(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return "", fmt.Errorf("%s can be read by others (mode %v): chmod 600 it", path, info.Mode().Perm())
+	}
+	if info.Size() > maxKeyFile {
+		return "", fmt.Errorf("%s is too large for a key", path)
+	}
+	b, err := os.ReadFile(path)
+	return string(b), err
+}
+
+// writeNew writes a file that must not exist and syncs it: a key that seals or
+// signs what is kept must not be lost with it.
+func writeNew(path, text string, mode fs.FileMode) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Sync(), f.Close(), syncDir(filepath.Dir(path)))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,207 @@
+package lb
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Bounds of a certificate.
+const (
+	MaxChainBytes         = 256 << 10
+	MaxChainCertificates  = 20
+	MaxPrivateKeyBytes    = 32 << 10
+	MinRSABits            = 2048
+	MaxPrivateKeyVersion  = 1 << 31
+	pemTypeCertificate    = "CERTIFICATE"
+	pemTypePrivateKeyWord = "PRIVATE KEY"
+)
+
+// Certificate is a certificate chain for listeners that speak TLS. The private
+// key is not part of it: it is kept apart, encrypted, under the fingerprint.
+type Certificate struct {
+	Meta
+	// ChainPEM is the leaf, then its issuers, in PEM.
+	ChainPEM string `json:"chain_pem"`
+	// PrivateKeyVersion is a number of the user's; raising it says that there
+	// is a new key.
+	PrivateKeyVersion int `json:"private_key_version"`
+
+	// The rest is derived from the leaf by Normalize and is ignored on input.
+
+	// Fingerprint is "sha256:" and the hex SHA-256 of the leaf's
+	// SubjectPublicKeyInfo (RFC 5280 §4.1.2.7).
+	Fingerprint string    `json:"fingerprint"`
+	NotBefore   time.Time `json:"not_before"`
+	NotAfter    time.Time `json:"not_after"`
+	DNSNames    []string  `json:"dns_names"`
+	Issuer      string    `json:"issuer"`
+}
+
+// Kind implements [Object].
+func (*Certificate) Kind() Kind { return KindCertificate }
+
+// References implements [Object]: a certificate needs nothing else.
+func (*Certificate) References() []Reference { return nil }
+
+// Normalize implements [Object]. A chain that does not parse leaves the derived
+// attributes empty; Validate says why.
+func (c *Certificate) Normalize() {
+	c.Meta.normalize()
+	c.Fingerprint, c.NotBefore, c.NotAfter, c.DNSNames, c.Issuer = "", time.Time{}, time.Time{}, []string{}, ""
+	chain, err := ParseChain(c.ChainPEM)
+	if err != nil {
+		return
+	}
+	leaf := chain[0]
+	c.Fingerprint = Fingerprint(leaf)
+	c.NotBefore = leaf.NotBefore.UTC()
+	c.NotAfter = leaf.NotAfter.UTC()
+	c.DNSNames = sortedSet(lowerAll(leaf.DNSNames))
+	c.Issuer = leaf.Issuer.String()
+}
+
+// Validate implements [Object].
+func (c *Certificate) Validate() Violations {
+	ch := newChecker()
+	c.Meta.validate(ch)
+	if _, err := ParseChain(c.ChainPEM); err != nil {
+		ch.at("chain_pem").fail("%v", err)
+	}
+	ch.at("private_key_version").intIn(c.PrivateKeyVersion, 0, MaxPrivateKeyVersion)
+	return *ch.found
+}
+
+// Fingerprint is "sha256:" and the hex SHA-256 of the certificate's
+// SubjectPublicKeyInfo, so a renewed certificate of the same key keeps it.
+func Fingerprint(cert *x509.Certificate) string { return spkiFingerprint(cert.RawSubjectPublicKeyInfo) }
+
+func spkiFingerprint(spki []byte) string {
+	sum := sha256.Sum256(spki)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// ParseChain reads a PEM chain, leaf first. Its errors never repeat the input:
+// somebody may have pasted the key.
+func ParseChain(text string) ([]*x509.Certificate, error) {
+	if text == "" {
+		return nil, errors.New("is required: the leaf certificate, then its issuers, in PEM")
+	}
+	if len(text) > MaxChainBytes {
+		return nil, fmt.Errorf("is %d bytes; a chain has at most %d", len(text), MaxChainBytes)
+	}
+	var chain []*x509.Certificate
+	rest := []byte(text)
+	for {
+		var block *pem.Block
+		block, rest = pem.Decode(rest)
+		if block == nil {
+			break
+		}
+		if strings.Contains(block.Type, pemTypePrivateKeyWord) {
+			return nil, errors.New("contains a private key; the key belongs in the write-only private key attribute")
+		}
+		if block.Type != pemTypeCertificate {
+			return nil, fmt.Errorf("contains a PEM block of type %.40q; only %s blocks belong here", block.Type, pemTypeCertificate)
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("certificate %d of the chain does not parse", len(chain)+1)
+		}
+		chain = append(chain, cert)
+		if len(chain) > MaxChainCertificates {
+			return nil, fmt.Errorf("has more than %d certificates", MaxChainCertificates)
+		}
+	}
+	if strings.TrimSpace(string(rest)) != "" {
+		return nil, errors.New("has text after the last PEM block that is not a certificate")
+	}
+	if len(chain) == 0 {
+		return nil, errors.New("is not PEM: it must hold at least one CERTIFICATE block")
+	}
+	for i := 0; i+1 < len(chain); i++ {
+		if err := chain[i].CheckSignatureFrom(chain[i+1]); err != nil {
+			return nil, fmt.Errorf("certificate %d of the chain is not signed by certificate %d: order it leaf first, then each issuer", i+1, i+2)
+		}
+	}
+	return chain, checkPublicKey(chain[0].PublicKey)
+}
+
+func checkPublicKey(pub any) error {
+	switch k := pub.(type) {
+	case *rsa.PublicKey:
+		if k.N.BitLen() < MinRSABits {
+			return fmt.Errorf("has an RSA key of %d bits; at least %d are needed", k.N.BitLen(), MinRSABits)
+		}
+		return nil
+	case *ecdsa.PublicKey, ed25519.PublicKey:
+		return nil
+	}
+	return errors.New("has a key that is not RSA, ECDSA or Ed25519")
+}
+
+// KeyPair joins a chain and its private key for serving. Its errors name what
+// is wrong with the key and never repeat it.
+func KeyPair(chainPEM, keyPEM string) (*tls.Certificate, error) {
+	if keyPEM == "" {
+		return nil, errors.New("is required: the private key of the chain's leaf certificate, in PEM")
+	}
+	if len(keyPEM) > MaxPrivateKeyBytes {
+		return nil, fmt.Errorf("is %d bytes; a key has at most %d", len(keyPEM), MaxPrivateKeyBytes)
+	}
+	block, rest := pem.Decode([]byte(keyPEM))
+	if block == nil || !strings.HasSuffix(block.Type, pemTypePrivateKeyWord) {
+		return nil, errors.New("is not a private key in PEM")
+	}
+	if strings.HasPrefix(block.Type, "ENCRYPTED") || block.Headers["DEK-Info"] != "" {
+		return nil, errors.New("is encrypted with a passphrase; give the key decrypted")
+	}
+	if next, _ := pem.Decode(rest); next != nil {
+		return nil, errors.New("holds more than one PEM block; give the private key alone")
+	}
+	pub, err := publicKeyOf(block)
+	if err != nil {
+		return nil, err
+	}
+	chain, err := ParseChain(chainPEM)
+	if err != nil {
+		return nil, fmt.Errorf("can't be checked: the chain %w", err)
+	}
+	if spki, err := x509.MarshalPKIXPublicKey(pub); err != nil || spkiFingerprint(spki) != Fingerprint(chain[0]) {
+		return nil, errors.New("does not match the chain's leaf certificate: the public keys differ")
+	}
+	pair, err := tls.X509KeyPair([]byte(chainPEM), []byte(keyPEM))
+	if err != nil {
+		return nil, errors.New("does not match the chain's leaf certificate")
+	}
+	return &pair, nil
+}
+
+func publicKeyOf(block *pem.Block) (crypto.PublicKey, error) {
+	for _, parse := range []func([]byte) (any, error){
+		x509.ParsePKCS8PrivateKey,
+		func(b []byte) (any, error) { return x509.ParsePKCS1PrivateKey(b) },
+		func(b []byte) (any, error) { return x509.ParseECPrivateKey(b) },
+	} {
+		key, err := parse(block.Bytes)
+		if err != nil {
+			continue
+		}
+		signer, ok := key.(crypto.Signer)
+		if !ok {
+			return nil, errors.New("is of a kind that can't sign; RSA, ECDSA and Ed25519 keys are accepted")
+		}
+		return signer.Public(), nil
+	}
+	return nil, errors.New("does not parse as a PKCS #8, PKCS #1 or SEC 1 private key")
+}

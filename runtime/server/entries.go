@@ -1,0 +1,116 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
+)
+
+func (s *server) listEntries(c *call) (*answer, error) {
+	values := c.URL.Query()
+	q := control.Query{
+		Resource: values.Get("resource"), Run: values.Get("run"), Ticket: values.Get("ticket"), Actor: values.Get("actor"),
+		Type: audit.Type(values.Get("type")),
+	}
+	if q.Type != "" && !slices.Contains(audit.Types, q.Type) {
+		return nil, badParameter("type", fmt.Sprintf("must be one of %v", api.EntryTypes))
+	}
+	var err error
+	if q.Since, err = c.timeParameter("since"); err != nil {
+		return nil, err
+	}
+	if q.Until, err = c.timeParameter("until"); err != nil {
+		return nil, err
+	}
+	return s.entries(c, q)
+}
+
+// entries answers a page of a query.
+func (s *server) entries(c *call, q control.Query) (*answer, error) {
+	limit, cursor, err := c.page()
+	if err != nil {
+		return nil, err
+	}
+	if q.Before, err = before(cursor); err != nil {
+		return nil, err
+	}
+	include := c.URL.Query().Get("include")
+	if include != "" && include != "patch" {
+		return nil, badParameter("include", "must be patch")
+	}
+	q.Limit = limit
+	rows, err := s.Log.Entries(c.Context(), q)
+	if err != nil {
+		return nil, err
+	}
+	list := api.EntryList{Items: make([]api.EntryRecord, 0, len(rows))}
+	for i := range rows {
+		record, err := entryRecord(&rows[i])
+		if err != nil {
+			return nil, err
+		}
+		record.Body = nil
+		if include == "" {
+			record.Patch = nil
+		}
+		list.Items = append(list.Items, record)
+	}
+	if len(rows) == limit && rows[limit-1].Seq > 0 {
+		list.Next = strconv.FormatInt(rows[limit-1].Seq, 10)
+	}
+	return ok(list)
+}
+
+func (s *server) getEntry(c *call) (*answer, error) {
+	seq, err := strconv.ParseInt(c.PathValue("seq"), 10, 64)
+	if err != nil || seq < 0 {
+		return nil, api.NewProblem(api.CodeNotFound, "an entry's seq is a number from 0")
+	}
+	row, err := s.Log.Entry(c.Context(), seq)
+	if err != nil {
+		return nil, err
+	}
+	if row == nil {
+		return nil, api.NewProblem(api.CodeNotFound, fmt.Sprintf("there is no entry %d", seq))
+	}
+	record, err := entryRecord(row)
+	if err != nil {
+		return nil, err
+	}
+	return ok(record)
+}
+
+// entryRecord renders a stored entry. The header is read from the very bytes
+// that the tree commits to.
+func entryRecord(row *audit.Row) (api.EntryRecord, error) {
+	record := api.EntryRecord{LeafHash: tlog.RecordHash(row.Leaf).String()}
+	if err := json.Unmarshal(row.Leaf, &record.Entry); err != nil {
+		return record, fmt.Errorf("header of entry %d: %w", row.Seq, err)
+	}
+	record.Body = &api.EntryBody{}
+	if err := json.Unmarshal(row.Body, record.Body); err != nil {
+		return record, fmt.Errorf("body of entry %d: %w", row.Seq, err)
+	}
+	var err error
+	if record.Patch, err = lb.Diff(record.Body.Before, record.Body.After); err != nil {
+		return record, fmt.Errorf("patch of entry %d: %w", row.Seq, err)
+	}
+	return record, nil
+}
+
+func (s *server) checkpoint(c *call) (*answer, error) {
+	extent, err := s.Log.Extent(c.Context())
+	if err != nil {
+		return nil, err
+	}
+	return &answer{status: http.StatusOK, raw: extent.Note}, nil
+}

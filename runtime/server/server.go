@@ -1,0 +1,132 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
+)
+
+// Log is the read side of the log that the server answers from.
+type Log interface {
+	control.Reader
+	Extent(ctx context.Context) (audit.Extent, error)
+}
+
+// Options are what a server works with.
+type Options struct {
+	Controller *control.Controller
+	Log        Log
+	Logger     *slog.Logger
+	// Registry is where metrics are registered and served from.
+	Registry *prometheus.Registry
+	// DataPlane returns the revision that traffic runs on and what is wrong
+	// with it, for /readyz.
+	DataPlane func() (revision int64, problems []string)
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+}
+
+// Bounds of a call.
+const (
+	maxRequestBytes = lb.MaxObjectBytes + lb.MaxPrivateKeyBytes + 64<<10
+	// decisionTimeout bounds the wait for the write path.
+	decisionTimeout = 20 * time.Second
+	readTimeout     = 15 * time.Second
+)
+
+// server holds what handlers share. It has no state of its own.
+type server struct {
+	Options
+	metrics metrics
+}
+
+// handler answers one operation. A *api.Problem is answered as it is; any other
+// error is logged and answered as an internal one.
+type handler func(*server, *call) (*answer, error)
+
+// answer is what a handler returns.
+type answer struct {
+	status int
+	body   any // marshalled, unless it is raw
+	raw    []byte
+	etag   string
+	header http.Header
+}
+
+// New returns the handler of the management API.
+func New(opts Options) http.Handler {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	s := &server{Options: opts, metrics: newMetrics(opts.Registry)}
+	mux := http.NewServeMux()
+	for _, op := range api.Operations {
+		if op.ID == "metrics" {
+			mux.Handle(op.Method+" "+op.Path, promhttp.HandlerFor(opts.Registry, promhttp.HandlerOpts{}))
+			continue
+		}
+		mux.Handle(op.Method+" "+op.Path, s.operation(op))
+	}
+	mux.HandleFunc("/", s.notFound(mux))
+	return mux
+}
+
+// handlers by operation id; objects are answered by operation id without the kind.
+var handlers = map[string]handler{
+	"plan":        (*server).plan,
+	"listRuns":    (*server).listRuns,
+	"putRun":      (*server).putRun,
+	"getRun":      (*server).getRun,
+	"listEntries": (*server).listEntries,
+	"getEntry":    (*server).getEntry,
+	"openTicket":  (*server).openTicket,
+	"listTickets": (*server).listTickets,
+	"getTicket":   (*server).getTicket,
+	"actOnTicket": (*server).actOnTicket,
+	"createToken": (*server).createToken,
+	"listTokens":  (*server).listTokens,
+	"revokeToken": (*server).revokeToken,
+	"whoami":      (*server).whoami,
+	"openapi":     (*server).openapi,
+	"checkpoint":  (*server).checkpoint,
+	"healthz":     (*server).healthz,
+	"readyz":      (*server).readyz,
+}
+
+// objectHandlers by method and whether the path names an object.
+func objectHandler(op api.Operation) handler {
+	switch {
+	case op.Method == http.MethodPut:
+		return (*server).putObject
+	case op.Method == http.MethodDelete:
+		return (*server).deleteObject
+	case op.Path == "/v1/"+op.Kind.Plural():
+		return (*server).listObjects
+	case op.Path == "/v1/"+op.Kind.Plural()+"/{name}/history":
+		return (*server).objectHistory
+	}
+	return (*server).getObject
+}
+
+// HTTPServer returns an HTTP server for the handler, with the timeouts that a
+// hostile network asks for.
+func HTTPServer(h http.Handler, logger *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}
+}

@@ -1,0 +1,257 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
+)
+
+// querier is a database or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// reader holds the read side: audit.Source and control.Reader.
+type reader struct{ db *sql.DB }
+
+// Extent implements audit.Source.
+func (r *reader) Extent(ctx context.Context) (audit.Extent, error) {
+	var x audit.Extent
+	// One statement is one snapshot.
+	err := r.db.QueryRowContext(ctx, `SELECT
+		coalesce((SELECT size FROM head), 0), coalesce((SELECT note FROM head), x''),
+		coalesce((SELECT value FROM meta WHERE key = 'verified'), x''),
+		(SELECT count(*) FROM (SELECT 1 FROM entry LIMIT 1)),
+		coalesce((SELECT min(seq) FROM entry), 0), coalesce((SELECT max(seq) FROM entry), -1),
+		coalesce((SELECT max(idx) + 1 FROM hash), 0)`).
+		Scan(&x.Size, &x.Note, &x.Verified, &x.Entries, &x.First, &x.Last, &x.Hashes)
+	return x, err
+}
+
+const selectRow = `SELECT e.seq, e.leaf, e.salt, e.body, e.ts, e.type, e.refused,
+	coalesce(c.actor, ''), coalesce(c.ticket, ''), coalesce(c.run, ''), coalesce(r.name, ''), coalesce(p.effect, '')
+	FROM entry e
+	LEFT JOIN changeset c ON c.id = e.changeset
+	LEFT JOIN resource r ON r.id = e.resource
+	LEFT JOIN plan p ON p.seq = e.seq `
+
+func scanRow(rows interface{ Scan(...any) error }) (audit.Row, error) {
+	var row audit.Row
+	var kind int
+	c := &row.Columns
+	err := rows.Scan(&row.Seq, &row.Leaf, &row.Salt, &row.Body, &c.TimeMicros, &kind, &c.Refused,
+		&c.Actor, &c.Ticket, &c.Run, &c.Resource, &c.PlanEffect)
+	if kind >= 0 && kind < len(audit.Types) {
+		c.Type = audit.Types[kind]
+	}
+	return row, err
+}
+
+func typeCode(t audit.Type) int {
+	for i, known := range audit.Types {
+		if known == t {
+			return i
+		}
+	}
+	return -1
+}
+
+func collect[T any](rows *sql.Rows, err error, scan func(interface{ Scan(...any) error }) (T, error)) ([]T, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
+
+// Rows implements audit.Source.
+func (r *reader) Rows(ctx context.Context, from int64, limit int) ([]audit.Row, error) {
+	rows, err := r.db.QueryContext(ctx, selectRow+"WHERE e.seq >= ? ORDER BY e.seq LIMIT ?", from, limit)
+	return collect(rows, err, scanRow)
+}
+
+// Hashes implements audit.Source.
+func (r *reader) Hashes(ctx context.Context, from, to int64) ([]audit.StoredHash, error) {
+	rows, err := r.db.QueryContext(ctx, "SELECT idx, hash FROM hash WHERE idx >= ? AND idx < ? ORDER BY idx", from, to)
+	return collect(rows, err, func(rows interface{ Scan(...any) error }) (audit.StoredHash, error) {
+		var h audit.StoredHash
+		var b []byte
+		err := rows.Scan(&h.Index, &b)
+		if len(b) == len(tlog.Hash{}) {
+			copy(h.Hash[:], b)
+		}
+		return h, err
+	})
+}
+
+const selectCurrent = `SELECT r.name, c.seq, c.state FROM current c JOIN resource r ON r.id = c.resource `
+
+func scanCurrent(rows interface{ Scan(...any) error }) (audit.Current, error) {
+	var c audit.Current
+	err := rows.Scan(&c.Resource, &c.Seq, &c.State)
+	return c, err
+}
+
+// Currents implements audit.Source.
+func (r *reader) Currents(ctx context.Context, after string, limit int) ([]audit.Current, error) {
+	rows, err := r.db.QueryContext(ctx, selectCurrent+"WHERE r.name > ? ORDER BY r.name LIMIT ?", after, limit)
+	return collect(rows, err, scanCurrent)
+}
+
+// Current implements audit.Source.
+func (r *reader) Current(ctx context.Context, resource string) (*audit.Current, error) {
+	return current(ctx, r.db, resource)
+}
+
+func current(ctx context.Context, q querier, resource string) (*audit.Current, error) {
+	return optional(scanCurrent(q.QueryRowContext(ctx, selectCurrent+"WHERE r.name = ?", resource)))
+}
+
+// optional turns "no rows" into nil.
+func optional[T any](v T, err error) (*T, error) {
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &v, nil
+}
+
+// Entry implements control.Reader.
+func (r *reader) Entry(ctx context.Context, seq int64) (*audit.Row, error) {
+	return entry(ctx, r.db, seq)
+}
+
+func entry(ctx context.Context, q querier, seq int64) (*audit.Row, error) {
+	return optional(scanRow(q.QueryRowContext(ctx, selectRow+"WHERE e.seq = ?", seq)))
+}
+
+// Entries implements control.Reader.
+func (r *reader) Entries(ctx context.Context, q control.Query) ([]audit.Row, error) {
+	var where []string
+	var args []any
+	add := func(clause string, values ...any) {
+		where = append(where, clause)
+		args = append(args, values...)
+	}
+	if q.Resource != "" {
+		add("e.resource = (SELECT id FROM resource WHERE name = ?)", q.Resource)
+	}
+	if q.Run != "" {
+		add("e.changeset IN (SELECT id FROM changeset WHERE run = ? AND run <> '')", q.Run)
+	}
+	if q.Ticket != "" {
+		add("e.changeset IN (SELECT id FROM changeset WHERE ticket = ? AND ticket <> '')", q.Ticket)
+	}
+	if q.Actor != "" {
+		add("e.changeset IN (SELECT id FROM changeset WHERE actor = ?)", q.Actor)
+	}
+	if q.Type != "" {
+		add("e.type = ?", typeCode(q.Type))
+	}
+	if !q.Since.IsZero() {
+		seq, err := r.firstAtOrAfter(ctx, q.Since.UnixMicro())
+		if err != nil {
+			return nil, err
+		}
+		add("e.seq >= ?", seq)
+	}
+	if !q.Until.IsZero() {
+		seq, err := r.firstAtOrAfter(ctx, q.Until.UnixMicro())
+		if err != nil {
+			return nil, err
+		}
+		add("e.seq < ?", seq)
+	}
+	if q.Before > 0 {
+		add("e.seq < ?", q.Before)
+	}
+	query := selectRow
+	if len(where) > 0 {
+		query += "WHERE " + strings.Join(where, " AND ") + " "
+	}
+	rows, err := r.db.QueryContext(ctx, query+"ORDER BY e.seq DESC LIMIT ?", append(args, q.Limit)...)
+	return collect(rows, err, scanRow)
+}
+
+// firstAtOrAfter finds the first seq at or after a time, by bisection: time
+// grows with seq, so no index is needed.
+func (r *reader) firstAtOrAfter(ctx context.Context, micros int64) (int64, error) {
+	var low, high int64
+	if err := r.db.QueryRowContext(ctx, "SELECT 0, coalesce(max(seq) + 1, 0) FROM entry").Scan(&low, &high); err != nil {
+		return 0, err
+	}
+	for low < high {
+		mid := (low + high) / 2
+		var ts int64
+		if err := r.db.QueryRowContext(ctx, "SELECT ts FROM entry WHERE seq = ?", mid).Scan(&ts); err != nil {
+			return 0, fmt.Errorf("entry %d: %w", mid, err)
+		}
+		if ts < micros {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	return low, nil
+}
+
+// States implements control.Reader.
+func (r *reader) States(ctx context.Context, prefix string, before int64, limit int) ([]audit.Current, error) {
+	if before <= 0 {
+		before = 1<<63 - 1
+	}
+	rows, err := r.db.QueryContext(ctx, selectCurrent+
+		"WHERE r.name >= ? AND r.name < ? AND c.seq < ? AND c.state IS NOT NULL ORDER BY c.seq DESC LIMIT ?",
+		prefix, prefixEnd(prefix), before, limit)
+	return collect(rows, err, scanCurrent)
+}
+
+// prefixEnd is the first text after all that begin with prefix.
+func prefixEnd(prefix string) string {
+	b := []byte(prefix)
+	b[len(b)-1]++
+	return string(b)
+}
+
+// CountEntries implements control.Reader.
+func (r *reader) CountEntries(ctx context.Context, run string) ([]control.Count, error) {
+	rows, err := r.db.QueryContext(ctx, `SELECT type, refused, count(*) FROM entry
+		WHERE changeset IN (SELECT id FROM changeset WHERE run = ? AND run <> '') GROUP BY type, refused`, run)
+	return collect(rows, err, func(rows interface{ Scan(...any) error }) (control.Count, error) {
+		var c control.Count
+		var kind int
+		err := rows.Scan(&kind, &c.Refused, &c.N)
+		if kind >= 0 && kind < len(audit.Types) {
+			c.Type = audit.Types[kind]
+		}
+		return c, err
+	})
+}
+
+// Secret implements control.Reader.
+func (r *reader) Secret(ctx context.Context, id string) ([]byte, error) {
+	var sealed []byte
+	err := r.db.QueryRowContext(ctx, "SELECT sealed FROM secret WHERE id = ?", id).Scan(&sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return sealed, err
+}

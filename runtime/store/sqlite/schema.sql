@@ -1,0 +1,82 @@
+-- The log in SQLite. Leaves and tree are what the signed head commits to;
+-- the other columns and tables are how entries are found, and verification
+-- compares them with the leaves.
+
+CREATE TABLE meta (
+	key   TEXT PRIMARY KEY,
+	value BLOB NOT NULL
+) WITHOUT ROWID;
+
+-- One row: the size of the log and the checkpoint that signs it.
+CREATE TABLE head (
+	id   INTEGER PRIMARY KEY CHECK (id = 0),
+	size INTEGER NOT NULL,
+	note BLOB    NOT NULL
+);
+
+-- Actor, ticket and run repeat over many entries.
+CREATE TABLE changeset (
+	id     INTEGER PRIMARY KEY,
+	actor  TEXT NOT NULL,
+	ticket TEXT NOT NULL,
+	run    TEXT NOT NULL,
+	UNIQUE (actor, ticket, run)
+);
+CREATE INDEX changeset_run ON changeset (run) WHERE run <> '';
+CREATE INDEX changeset_ticket ON changeset (ticket) WHERE ticket <> '';
+
+CREATE TABLE resource (
+	id   INTEGER PRIMARY KEY,
+	name TEXT NOT NULL UNIQUE
+);
+
+CREATE TABLE entry (
+	seq       INTEGER PRIMARY KEY,
+	ts        INTEGER NOT NULL, -- microseconds since 1970, strictly increasing
+	type      INTEGER NOT NULL, -- index into audit.Types
+	refused   INTEGER NOT NULL,
+	changeset INTEGER NOT NULL REFERENCES changeset (id),
+	resource  INTEGER NOT NULL REFERENCES resource (id),
+	leaf      BLOB NOT NULL,
+	salt      BLOB NOT NULL,
+	body      BLOB NOT NULL
+);
+CREATE INDEX entry_resource ON entry (resource, seq);
+CREATE INDEX entry_changeset ON entry (changeset, seq);
+CREATE INDEX entry_type ON entry (type, seq);
+
+-- Plans by what they would do.
+CREATE TABLE plan (
+	seq    INTEGER PRIMARY KEY REFERENCES entry (seq),
+	effect TEXT NOT NULL
+);
+CREATE INDEX plan_effect ON plan (effect, seq);
+
+-- Every hash of the tree, at its place in tlog.StoredHashIndex.
+CREATE TABLE hash (
+	idx  INTEGER PRIMARY KEY,
+	hash BLOB NOT NULL
+);
+
+-- The fold of the log: what each resource is now. state is NULL once deleted.
+CREATE TABLE current (
+	resource INTEGER PRIMARY KEY REFERENCES resource (id),
+	seq      INTEGER NOT NULL,
+	state    BLOB
+);
+CREATE INDEX current_seq ON current (seq);
+
+-- Sealed private keys and hashes of tokens. Never in an entry.
+CREATE TABLE secret (
+	id     TEXT PRIMARY KEY,
+	sealed BLOB NOT NULL
+) WITHOUT ROWID;
+
+-- Idempotency keys and the entry that answered each.
+CREATE TABLE answered (
+	key    TEXT PRIMARY KEY,
+	digest TEXT NOT NULL,
+	seq    INTEGER NOT NULL,
+	ts     INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX answered_ts ON answered (ts);
