@@ -63,11 +63,10 @@ func (p *publisher) pair(cert *lb.Certificate) (*tls.Certificate, error) {
 }
 
 func typed[T lb.Object](c *control.Config, kind lb.Kind) map[string]T {
-	objects, _ := c.List(kind)
-	out := make(map[string]T, len(objects))
-	for _, o := range objects {
-		if obj, ok := o.Object.(T); ok {
-			out[o.Address.Name] = obj
+	out := map[string]T{}
+	for name, object := range c.All(kind) {
+		if obj, ok := object.(T); ok {
+			out[name] = obj
 		}
 	}
 	return out

@@ -1,6 +1,7 @@
 package dataplane_test
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -321,4 +322,31 @@ func TestASocketIsHandedOverWithoutBeingClosed(t *testing.T) {
 	}
 	stop.Store(true)
 	wg.Wait()
+}
+
+func TestConnectionsOfARemovedListenerAreServedOnceMoreAndToldToClose(t *testing.T) {
+	e := newEngine(t, dataplane.Options{})
+	e.Apply(simple(1, pool(members("a", named(t, "a")))))
+	used, fresh, idle := dial(t, address(t, e, "web")), dial(t, address(t, e, "web")), dial(t, address(t, e, "web"))
+	usedReader, idleReader := bufio.NewReader(used), bufio.NewReader(idle)
+	ask(t, idleReader, idle)
+	if resp := ask(t, usedReader, used); resp.Close {
+		t.Error("a connection of a listener that stays was told to close")
+	}
+	eventually(t, "connected", func() bool { return e.Status().Listeners["web"].Connections == 3 })
+	// Two connections have been used, the third is in the middle of its first header.
+	io.WriteString(fresh, "GET / HT")
+	e.Apply(&dataplane.Snapshot{Revision: 2})
+	if resp := ask(t, usedReader, used); !resp.Close {
+		t.Error("the client was not told that the connection ends")
+	}
+	// What stays idle is closed; what has begun is not.
+	if _, err := idleReader.ReadByte(); err != io.EOF {
+		t.Errorf("an idle connection of a removed listener ended with %v, want its end", err)
+	}
+	io.WriteString(fresh, "TP/1.1\r\nHost: a\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(fresh), nil)
+	if err != nil || resp.StatusCode != 200 || !resp.Close {
+		t.Errorf("a request that had begun was answered %v, %v", resp, err)
+	}
 }

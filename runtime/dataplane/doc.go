@@ -22,7 +22,8 @@
 //
 // A listener that is removed, or whose address, port or protocol changes, stops
 // accepting; its connections finish what they do on the last state that had the
-// listener, within Options.DrainTimeout. A socket that another listener of the same
+// listener, within Options.DrainTimeout: each response says that its connection
+// closes, and what stays idle is closed after a moment. A socket that another listener of the same
 // snapshot wants is handed over without being closed. Changed timeouts and
 // limits of a listener hold for connections accepted afterwards, except the number
 // of connections, which holds at once. A changed certificate or TLS version
@@ -45,7 +46,7 @@
 // HTTP/1.1; HTTP/2 is off. Headers that tell a member who the client is
 // (X-Forwarded-*, Forwarded, X-Real-IP, also when written with underscores) are
 // dropped when a client sends them; X-Forwarded-For, -Host and -Proto are set.
-// Only upgrades to WebSocket pass. CONNECT is refused. A request is never sent
+// The header limit is net/http's, which lets 4 KiB more pass. Only upgrades to WebSocket pass. CONNECT is refused. A request is never sent
 // twice, except that net/http repeats one without body and of an idempotent method
 // whose reused connection turns out to be closed before any answer (RFC 9110 §9.2.2).
 package dataplane

@@ -109,8 +109,8 @@ func TestConnectionsOverTheLimitWaitAndARaisedLimitHoldsAtOnce(t *testing.T) {
 	first := dial(t, web)
 	eventually(t, "serving the first connection", func() bool { return e.Status().Listeners["web"].Connections == 1 })
 
-	// ask is answered once the connection is accepted.
-	ask := func() <-chan error {
+	// open is answered once the connection is accepted.
+	open := func() <-chan error {
 		conn, done := dial(t, web), make(chan error, 1)
 		go func() {
 			io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -119,7 +119,7 @@ func TestConnectionsOverTheLimitWaitAndARaisedLimitHoldsAtOnce(t *testing.T) {
 		}()
 		return done
 	}
-	second := ask()
+	second := open()
 	select {
 	case err := <-second:
 		t.Fatalf("a connection over the limit was served: %v", err)
@@ -130,7 +130,7 @@ func TestConnectionsOverTheLimitWaitAndARaisedLimitHoldsAtOnce(t *testing.T) {
 		t.Fatalf("the waiting connection failed: %v", err)
 	}
 
-	third := ask()
+	third := open()
 	raised := *limit
 	raised.Limits.MaxConnections = 5
 	apply(&raised)
@@ -158,4 +158,46 @@ func TestAClientThatReadsNothingIsCutOff(t *testing.T) {
 	active := func() int64 { return e.Status().Pools["app"].Members["a"].ActiveRequests }
 	eventually(t, "serving", func() bool { return active() == 1 })
 	eventually(t, "rid of a client that reads nothing", func() bool { return active() == 0 })
+}
+
+func TestChangedTimeoutsHoldForNewConnectionsAndSpareOpenOnes(t *testing.T) {
+	app := pool(members("a", named(t, "a")))
+	long, short := listener(lb.ListenerHTTP, "app"), listener(lb.ListenerHTTP, "app")
+	short.Timeouts.Idle = lb.Duration(50 * time.Millisecond)
+	e := newEngine(t, dataplane.Options{})
+	apply := func(l *lb.Listener) {
+		s := simple(1, app)
+		s.Listeners["web"] = l
+		e.Apply(s)
+	}
+	// answered opens a connection, makes a request and leaves the connection idle.
+	answered := func() (*bufio.Reader, io.Writer) {
+		conn := dial(t, address(t, e, "web"))
+		r := bufio.NewReader(conn)
+		ask(t, r, conn)
+		return r, conn
+	}
+	apply(long)
+	r, conn := answered()
+	apply(short)
+	after, _ := answered()
+	if _, err := after.ReadByte(); err != io.EOF {
+		t.Errorf("an idle connection under the new timeout ended with %v, want its end", err)
+	}
+	ask(t, r, conn) // the old connection has been idle for as long
+}
+
+// ask makes one request on a connection that stays open.
+func ask(t *testing.T, r *bufio.Reader, conn io.Writer) *http.Response {
+	t.Helper()
+	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	resp, err := http.ReadResponse(r, nil)
+	if err != nil {
+		t.Fatalf("a request on an open connection failed: %v", err)
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); resp.StatusCode != 200 || string(body) != "a" {
+		t.Fatalf("a request on an open connection got %d %q, %v", resp.StatusCode, body, err)
+	}
+	return resp
 }

@@ -123,7 +123,12 @@ func (s *sandbox) auditlb(ctx context.Context, args ...string) (string, error) {
 
 // query runs an auditlb command unseen and returns its JSON.
 func (s *sandbox) query(ctx context.Context, args ...string) ([]byte, error) {
-	return s.command(ctx, append(args, "-o", "json")...).Output()
+	out, err := s.command(ctx, append(args, "-o", "json")...).Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = fmt.Errorf("auditlb %s: %w\n%s", strings.Join(args, " "), err, exit.Stderr)
+	}
+	return out, err
 }
 
 func (s *sandbox) command(ctx context.Context, args ...string) *exec.Cmd {

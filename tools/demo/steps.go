@@ -117,8 +117,7 @@ func (d *demo) history(ctx context.Context) error {
 
 func (d *demo) verify(ctx context.Context) error {
 	d.out.heading("The whole log is recomputed against its signed checkpoint")
-	_, err := d.auditlb(ctx, "verify")
-	return err
+	return d.expectOutput("OK:")(d.auditlb(ctx, "verify", "--data-dir", d.runtime.DataDir, "--public-key", d.runtime.PublicKey))
 }
 
 // lastApply finds the newest applied change of an object.

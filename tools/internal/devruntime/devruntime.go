@@ -28,6 +28,10 @@ type Runtime struct {
 	Endpoint string `json:"endpoint"`
 	Token    string `json:"token"`
 	Ticket   string `json:"ticket"`
+	// DataDir holds its log, PublicKey the key that the log's checkpoints are
+	// signed with: a directory and a file.
+	DataDir   string `json:"data_dir"`
+	PublicKey string `json:"public_key"`
 
 	cmd     *exec.Cmd
 	logFile string

@@ -1,0 +1,333 @@
+package provider_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+
+	"github.com/auditlb/terraform-provider-auditlb/provider/acctest"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/identity"
+)
+
+// poolWeb is a pool whose one member has a weight.
+func poolWeb(weight int) string {
+	return fmt.Sprintf(`
+resource "auditlb_pool" "web" {
+  name    = "web"
+  owner   = "edge"
+  members = { a = { address = "10.0.0.1:80", weight = %d } }
+}
+`, weight)
+}
+
+// brief is an entry in a few words: "plan create pool/web".
+func brief(entries []api.EntryRecord) []string {
+	var out []string
+	for _, e := range entries {
+		text := fmt.Sprintf("%s %s %s", e.Type, e.Op, e.Resource)
+		if e.Code != "" {
+			text += " " + e.Code
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+func wantEntries(t *testing.T, rt *acctest.Runtime, query api.EntryQuery, want ...string) {
+	t.Helper()
+	if got := brief(rt.Entries(t, query)); strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("entries:\n got %s\nwant %s", strings.Join(got, ", "), strings.Join(want, ", "))
+	}
+}
+
+func TestAccEveryApplyFulfilsThePlanOfItsRun(t *testing.T) {
+	acctest.Need(t)
+	rt := acctest.Start(t)
+	provider := rt.Provider("run", "run-1")
+	run(t,
+		resource.TestStep{Config: provider + poolWeb(1)},
+		resource.TestStep{Config: provider + poolWeb(2)},
+		resource.TestStep{Config: provider},
+	)
+	// Terraform plans twice, and more often in these tests; each plan is one entry.
+	wantEntries(t, rt, api.EntryQuery{Resource: "pool/web"},
+		"plan create pool/web", "apply create pool/web",
+		"plan update pool/web", "apply update pool/web",
+		"plan delete pool/web", "apply delete pool/web",
+	)
+	entries := rt.Entries(t, api.EntryQuery{Resource: "pool/web"})
+	for i := 0; i+1 < len(entries); i += 2 {
+		plan, apply := entries[i], entries[i+1]
+		if apply.Plan != plan.Seq || apply.Unplanned || apply.EffectDigest != plan.EffectDigest {
+			t.Errorf("entry %d: fulfils plan %d (unplanned %t), want %d", apply.Seq, apply.Plan, apply.Unplanned, plan.Seq)
+		}
+		if apply.Run == nil || apply.Run.ID != "run-1" || apply.Ticket != rt.Ticket || apply.Actor.Name != "olivia" {
+			t.Errorf("entry %d: run %+v, ticket %s, actor %s", apply.Seq, apply.Run, apply.Ticket, apply.Actor.Name)
+		}
+	}
+}
+
+func TestAccUnknownValuesAreStillOnePlan(t *testing.T) {
+	acctest.Need(t)
+	rt := acctest.Start(t)
+	run(t, resource.TestStep{
+		Config: rt.Provider("run", "run-1") + `
+resource "terraform_data" "later" {
+  input = "10.0.0.9:80"
+}
+resource "auditlb_pool" "web" {
+  name         = "web"
+  owner        = "edge"
+  labels       = { from = terraform_data.later.id }
+  members      = { a = { address = terraform_data.later.output } }
+  health_check = { host = terraform_data.later.id }
+}
+`, ConfigPlanChecks: emptyPlan,
+	})
+	for _, e := range rt.Entries(t, api.EntryQuery{Resource: "pool/web", Type: "apply"}) {
+		if e.Unplanned || e.Plan == 0 {
+			t.Errorf("entry %d: fulfils plan %d, unplanned %t", e.Seq, e.Plan, e.Unplanned)
+		}
+	}
+}
+
+func TestAccAnotherSpellingIsNoChange(t *testing.T) {
+	acctest.Need(t)
+	rt := acctest.Start(t)
+	config := func(idle, host string, statuses string) string {
+		return rt.Provider("run", "run-1") + fmt.Sprintf(`
+resource "auditlb_pool" "web" {
+  name         = "web"
+  owner        = "edge"
+  members      = { a = { address = "10.0.0.1:80" } }
+  timeouts     = { idle = %q }
+  health_check = { host = %q, expected_statuses = [%s] }
+}
+`, idle, host, statuses)
+	}
+	run(t,
+		resource.TestStep{Config: config("60s", "App.example.com", `"200", "204"`)},
+		resource.TestStep{
+			Config: config("1m", "app.EXAMPLE.com", `"204", "200", "200"`),
+			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+				plancheck.ExpectResourceAction("auditlb_pool.web", plancheck.ResourceActionNoop),
+			}},
+		},
+		resource.TestStep{
+			// Among spellings, one difference is a difference.
+			Config:           config("61s", "APP.example.com", `"204", "200"`),
+			ConfigPlanChecks: resource.ConfigPlanChecks{PostApplyPostRefresh: emptyPlan.PostApplyPostRefresh},
+		},
+		resource.TestStep{Config: rt.Provider()},
+	)
+	wantEntries(t, rt, api.EntryQuery{Resource: "pool/web", Run: "run-1"},
+		"plan create pool/web", "apply create pool/web", "plan update pool/web", "apply update pool/web")
+}
+
+func TestAccRenamedListenerKeepsItsPort(t *testing.T) {
+	acctest.Need(t)
+	rt := acctest.Start(t)
+	port := acctest.FreePort(t)
+	config := func(name string) string {
+		return rt.Provider("run", "run-"+name) + fmt.Sprintf(`
+resource "auditlb_listener" "front" {
+  name    = %q
+  owner   = "edge"
+  address = "127.0.0.1"
+  port    = %d
+}
+`, name, port)
+	}
+	run(t,
+		resource.TestStep{Config: config("a")},
+		resource.TestStep{
+			Config: config("b"),
+			ConfigPlanChecks: resource.ConfigPlanChecks{
+				PreApply:             []plancheck.PlanCheck{plancheck.ExpectResourceAction("auditlb_listener.front", plancheck.ResourceActionDestroyBeforeCreate)},
+				PostApplyPostRefresh: emptyPlan.PostApplyPostRefresh,
+			},
+		},
+	)
+	wantEntries(t, rt, api.EntryQuery{Run: "run-b"},
+		"run register run/run-b",
+		"plan delete listener/a", "plan create listener/b", "apply delete listener/a", "apply create listener/b",
+		"plan delete listener/b", "apply delete listener/b",
+	)
+}
+
+func TestAccReplacedByHandKeepsItsName(t *testing.T) {
+	acctest.Need(t)
+	rt := acctest.Start(t)
+	run(t,
+		resource.TestStep{Config: rt.Provider() + poolWeb(1)},
+		resource.TestStep{Config: rt.Provider() + poolWeb(1), Taint: []string{"auditlb_pool.web"}, ConfigPlanChecks: emptyPlan},
+	)
+}
+
+func TestAccPlannerPlansWithoutATicket(t *testing.T) {
+	acctest.Need(t)
+	rt := acctest.Start(t)
+	planner := rt.Token(t, "paula", identity.Planner)
+	run(t, resource.TestStep{
+		Config:             rt.Provider("token", planner, "change_ticket", "", "run", "run-1") + poolWeb(1),
+		PlanOnly:           true,
+		ExpectNonEmptyPlan: true,
+	})
+	wantEntries(t, rt, api.EntryQuery{Resource: "pool/web"}, "plan create pool/web")
+}
+
+func TestAccRefusedChangesSayWhy(t *testing.T) {
+	acctest.Need(t)
+	rt := acctest.Start(t)
+	scoped := rt.OpenTicket(t, api.TicketRequest{ID: "CHG-SCOPED", Scope: api.TicketScope{Addresses: []string{"listener/*"}}})
+	for name, tc := range map[string]struct {
+		settings []string
+		want     string
+	}{
+		"no ticket":      {[]string{"change_ticket", ""}, "ticket_required"},
+		"unknown ticket": {[]string{"change_ticket", "CHG-NONE"}, "ticket_unknown"},
+		"out of scope":   {[]string{"change_ticket", scoped}, "ticket_out_of_scope"},
+		"planner":        {[]string{"token", rt.Token(t, "paula", identity.Planner)}, "role_insufficient"},
+		"viewer":         {[]string{"token", rt.Token(t, "vera", identity.Viewer)}, "role_insufficient"},
+		"bad token":      {[]string{"token", "nonsense"}, "The token was refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, resource.TestStep{Config: rt.Provider(tc.settings...) + poolWeb(1), ExpectError: says(tc.want)})
+		})
+	}
+}
+
+func TestAccReferencesArriveOnTheirAttribute(t *testing.T) {
+	acctest.Need(t)
+	rt := acctest.Start(t)
+	config := fmt.Sprintf(`
+resource "auditlb_listener" "l" {
+  name         = "l"
+  owner        = "edge"
+  address      = "127.0.0.1"
+  port         = %d
+  protocol     = "https"
+  certificates = ["absent"]
+}
+`, acctest.FreePort(t))
+	run(t, resource.TestStep{
+		Config: rt.Provider() + config,
+		// Terraform quotes the line that an error is about.
+		ExpectError: says(`certificates = ["absent"]`),
+	})
+	run(t, resource.TestStep{Config: rt.Provider() + config, ExpectError: says("certificate/absent does not exist")})
+}
+
+func TestAccPortTakenIsRefusedInThePlan(t *testing.T) {
+	acctest.Need(t)
+	rt := acctest.Start(t)
+	listener := func(name string, port int) string {
+		return fmt.Sprintf("resource \"auditlb_listener\" %q {\n name = %q\n owner = \"edge\"\n address = \"127.0.0.1\"\n port = %d\n}\n", name, name, port)
+	}
+	port := acctest.FreePort(t)
+	run(t,
+		resource.TestStep{Config: rt.Provider() + listener("a", port)},
+		resource.TestStep{Config: rt.Provider() + listener("a", port) + listener("b", port), PlanOnly: true, ExpectError: says("address_in_use")},
+	)
+}
+
+func TestAccDeletionOfSomethingInUseNamesItsReferents(t *testing.T) {
+	acctest.Need(t)
+	rt := acctest.Start(t)
+	listener := fmt.Sprintf("resource \"auditlb_listener\" \"l\" {\n name = \"l\"\n owner = \"edge\"\n address = \"127.0.0.1\"\n port = %d\n default_pool = \"web\"\n}\n", acctest.FreePort(t))
+	run(t,
+		resource.TestStep{Config: rt.Provider() + poolWeb(1)},
+		resource.TestStep{Config: rt.Provider() + poolWeb(1) + listener},
+		resource.TestStep{Config: rt.Provider() + listener, ExpectError: says("pool/web is still in use")},
+		resource.TestStep{Config: rt.Provider() + listener, ExpectError: says("It is referred to by listener/l.")},
+		resource.TestStep{Config: rt.Provider() + poolWeb(1)},
+	)
+}
+
+func TestAccInvalidConfigurationsFailOnTheirAttribute(t *testing.T) {
+	acctest.Need(t)
+	rt := acctest.Start(t)
+	chain, key := acctest.KeyPair(t, "a.example.com")
+	_, otherKey := acctest.KeyPair(t, "b.example.com")
+	pem := func(s string) string { return "<<-EOT\n" + s + "EOT" }
+	for name, tc := range map[string]struct{ kind, attributes, line string }{
+		"name":           {"pool", `name = "Web"`, `name = "Web"`},
+		"owner":          {"pool", `owner = ""`, `owner = ""`},
+		"enumeration":    {"pool", `protocol = "udp"`, `protocol = "udp"`},
+		"member address": {"pool", "members = {\n a = {\n address = \"nowhere\"\n }\n }", `address = "nowhere"`},
+		"member weight":  {"pool", "members = {\n a = {\n address = \"a:1\"\n weight = 0\n }\n }", `weight = 0`},
+		"duration":       {"pool", "timeouts = {\n idle = \"60\"\n }", `idle = "60"`},
+		"timeout":        {"pool", "health_check = {\n interval = \"1s\"\n timeout = \"2s\"\n }", `timeout = "2s"`},
+		"statuses":       {"pool", "health_check = {\n expected_statuses = [\"999\"]\n }", `expected_statuses = ["999"]`},
+		"port":           {"listener", "port = 70000", `port = 70000`},
+		"tcp":            {"listener", "port = 1\n protocol = \"tcp\"", `default_pool is required`},
+		"methods":        {"route", "listener = \"l\"\n action = {\n forward = {\n p = {}\n }\n }\n match = {\n methods = [\"get\"]\n }", `methods = ["get"]`},
+		"no weight":      {"route", "listener = \"l\"\n action = {\n forward = {\n p = { weight = 0 }\n }\n }", `action/forward must give`},
+		"chain":          {"certificate", `chain_pem = "nonsense"`, `chain_pem = "nonsense"`},
+		"key as chain":   {"certificate", "chain_pem = " + pem(key), "contains a private key"},
+		"another key":    {"certificate", "chain_pem = " + pem(chain) + "\nprivate_key_wo = " + pem(otherKey), "private_key_pem does not match the chain's leaf"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			attributes := tc.attributes
+			for _, required := range []string{"name", "owner"} {
+				if !strings.HasPrefix(attributes, required+" ") {
+					attributes = fmt.Sprintf("%s = \"it\"\n", required) + attributes
+				}
+			}
+			run(t, resource.TestStep{
+				Config:      rt.Provider() + fmt.Sprintf("resource \"auditlb_%s\" \"it\" {\n%s\n}\n", tc.kind, attributes),
+				PlanOnly:    true,
+				ExpectError: says(tc.line),
+			})
+		})
+	}
+	if entries := rt.Entries(t, api.EntryQuery{Type: "plan"}); len(entries) != 0 {
+		t.Errorf("what is invalid reached the server: %v", brief(entries))
+	}
+}
+
+func TestAccDataSourcesReadTheLog(t *testing.T) {
+	acctest.Need(t)
+	rt := acctest.Start(t)
+	run(t,
+		resource.TestStep{Config: rt.Provider("run", "run-1") + poolWeb(1)},
+		resource.TestStep{
+			Config: rt.Provider("run", "run-1") + poolWeb(2) + fmt.Sprintf(`
+data "auditlb_history" "web" {
+  resource   = auditlb_pool.web.id
+  type       = "apply"
+  limit      = 1
+  depends_on = [auditlb_pool.web]
+}
+data "auditlb_change_ticket" "it" {
+  id = %q
+}
+`, rt.Ticket),
+			ConfigStateChecks: []statecheck.StateCheck{
+				statecheck.ExpectKnownValue("data.auditlb_history.web", tfjsonpath.New("entries"), knownvalue.ListExact([]knownvalue.Check{
+					knownvalue.ObjectPartial(map[string]knownvalue.Check{
+						"op": knownvalue.StringExact("update"), "actor": knownvalue.StringExact("olivia"), "run": knownvalue.StringExact("run-1"),
+						"ticket": knownvalue.StringExact(rt.Ticket), "outcome": knownvalue.StringExact("ok"), "code": knownvalue.Null(),
+						"patch": knownvalue.ListExact([]knownvalue.Check{knownvalue.ObjectExact(map[string]knownvalue.Check{
+							"op": knownvalue.StringExact("replace"), "path": knownvalue.StringExact("/members/a/weight"),
+							"old": knownvalue.StringExact("1"), "value": knownvalue.StringExact("2"),
+						})}),
+					}),
+				})),
+				statecheck.ExpectKnownValue("data.auditlb_change_ticket.it", tfjsonpath.New("valid"), knownvalue.Bool(true)),
+				statecheck.ExpectKnownValue("data.auditlb_change_ticket.it", tfjsonpath.New("approvals").AtSliceIndex(0).AtMapKey("by"), knownvalue.StringExact("anton")),
+			},
+		},
+		resource.TestStep{
+			Config:      rt.Provider() + "data \"auditlb_change_ticket\" \"it\" {\n id = \"CHG-NONE\"\n}\n",
+			ExpectError: says("No such change ticket"),
+		},
+	)
+}
