@@ -27,7 +27,7 @@ type batch struct {
 
 	add Appendix
 	// states, plans and answered hold what this batch has added, which the
-	// transaction does not know yet.
+	// transaction does not know yet; states also what it has read.
 	states   map[string]*audit.Current
 	plans    map[string]int64
 	answered map[string]Answered
@@ -69,6 +69,7 @@ func (b *batch) state(resource string, v any) (int64, error) {
 		if current, err = b.tx.State(b.ctx, resource); err != nil {
 			return 0, err
 		}
+		b.states[resource] = current
 	}
 	if current == nil || current.State == nil {
 		return 0, nil

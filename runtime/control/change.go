@@ -50,19 +50,19 @@ func (c *Controller) Put(ctx context.Context, call Call, put Put) (Outcome, erro
 	if err != nil {
 		return Outcome{}, err
 	}
+	violations := put.Object.Validate()
 	subject := Subject{put.Address.String(), string(put.op())}
 	return c.submit(ctx, call, subject, 2*len(encoded), func(b *batch) (draft, error) {
-		return c.put(b, call, put, encoded)
+		return c.put(b, call, put, encoded, violations)
 	})
 }
 
-func (c *Controller) put(b *batch, call Call, put Put, encoded jsontext.Value) (draft, error) {
+func (c *Controller) put(b *batch, call Call, put Put, encoded jsontext.Value, violations lb.Violations) (draft, error) {
 	d := draft{kind: audit.TypeApply, body: audit.Body{After: encoded}}
 	current := b.view.get(put.Address)
 	if current != nil {
 		d.base, d.body.Before = current.Last.Revision, current.Encoded
 	}
-	violations := put.Object.Validate()
 	if len(violations) > 0 {
 		// What does not validate is not recorded: there may be a private key
 		// where it does not belong.

@@ -1,9 +1,11 @@
 package lb
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/tls"
@@ -12,6 +14,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -22,6 +25,7 @@ const (
 	MaxChainCertificates  = 20
 	MaxPrivateKeyBytes    = 32 << 10
 	MinRSABits            = 2048
+	MaxRSABits            = 8192 // as crypto/tls accepts
 	MaxPrivateKeyVersion  = 1 << 31
 	pemTypeCertificate    = "CERTIFICATE"
 	pemTypePrivateKeyWord = "PRIVATE KEY"
@@ -100,20 +104,23 @@ func ParseChain(text string) ([]*x509.Certificate, error) {
 	if len(text) > MaxChainBytes {
 		return nil, fmt.Errorf("is %d bytes; a chain has at most %d", len(text), MaxChainBytes)
 	}
+	if strings.Contains(text, pemTypePrivateKeyWord) {
+		return nil, errors.New("contains a private key; the key belongs in the write-only private key attribute")
+	}
 	var chain []*x509.Certificate
 	rest := []byte(text)
 	for {
-		var block *pem.Block
-		block, rest = pem.Decode(rest)
+		block, after := pem.Decode(rest)
 		if block == nil {
 			break
 		}
-		if strings.Contains(block.Type, pemTypePrivateKeyWord) {
-			return nil, errors.New("contains a private key; the key belongs in the write-only private key attribute")
-		}
 		if block.Type != pemTypeCertificate {
-			return nil, fmt.Errorf("contains a PEM block of type %.40q; only %s blocks belong here", block.Type, pemTypeCertificate)
+			return nil, fmt.Errorf("contains a PEM block that is not a %s", pemTypeCertificate)
 		}
+		if !alone(block, rest[:len(rest)-len(after)]) {
+			return nil, fmt.Errorf("has text around certificate %d; a chain holds nothing but %s blocks", len(chain)+1, pemTypeCertificate)
+		}
+		rest = after
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
 			return nil, fmt.Errorf("certificate %d of the chain does not parse", len(chain)+1)
@@ -123,11 +130,11 @@ func ParseChain(text string) ([]*x509.Certificate, error) {
 			return nil, fmt.Errorf("has more than %d certificates", MaxChainCertificates)
 		}
 	}
-	if strings.TrimSpace(string(rest)) != "" {
-		return nil, errors.New("has text after the last PEM block that is not a certificate")
-	}
 	if len(chain) == 0 {
 		return nil, errors.New("is not PEM: it must hold at least one CERTIFICATE block")
+	}
+	if strings.TrimSpace(string(rest)) != "" {
+		return nil, errors.New("has text after the last PEM block that is not a certificate")
 	}
 	for i := 0; i+1 < len(chain); i++ {
 		if err := chain[i].CheckSignatureFrom(chain[i+1]); err != nil {
@@ -137,14 +144,30 @@ func ParseChain(text string) ([]*x509.Certificate, error) {
 	return chain, checkPublicKey(chain[0].PublicKey)
 }
 
+// alone reports whether text is the PEM block and nothing else. What pem.Decode
+// skips (a preamble, headers, a block that is cut off) would be kept and logged
+// with the chain, and nobody has looked at it.
+func alone(block *pem.Block, text []byte) bool {
+	bare := pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes})
+	return bytes.Equal(withoutSpace(bare), withoutSpace(text))
+}
+
+func withoutSpace(b []byte) []byte { return bytes.Join(bytes.Fields(b), nil) }
+
+// checkPublicKey admits the keys that crypto/tls serves.
 func checkPublicKey(pub any) error {
 	switch k := pub.(type) {
 	case *rsa.PublicKey:
-		if k.N.BitLen() < MinRSABits {
-			return fmt.Errorf("has an RSA key of %d bits; at least %d are needed", k.N.BitLen(), MinRSABits)
+		if bits := k.N.BitLen(); bits < MinRSABits || bits > MaxRSABits {
+			return fmt.Errorf("has an RSA key of %d bits; it must have between %d and %d", bits, MinRSABits, MaxRSABits)
 		}
 		return nil
-	case *ecdsa.PublicKey, ed25519.PublicKey:
+	case *ecdsa.PublicKey:
+		if !slices.Contains([]elliptic.Curve{elliptic.P256(), elliptic.P384(), elliptic.P521()}, k.Curve) {
+			return errors.New("has an ECDSA key on a curve that TLS does not use; P-256, P-384 and P-521 are accepted")
+		}
+		return nil
+	case ed25519.PublicKey:
 		return nil
 	}
 	return errors.New("has a key that is not RSA, ECDSA or Ed25519")

@@ -1,7 +1,6 @@
 package lb
 
 import (
-	"fmt"
 	"strings"
 	"time"
 )
@@ -16,9 +15,17 @@ type Duration time.Duration
 func ParseDuration(s string) (Duration, error) {
 	d, err := time.ParseDuration(s)
 	if err != nil {
-		return 0, fmt.Errorf("%q is not a duration; write it with a unit, such as 500ms, 10s or 1h", s)
+		return 0, &durationError{s}
 	}
 	return Duration(d), nil
+}
+
+// durationError is a text that is no duration.
+type durationError struct{ text string }
+
+// Error implements error.
+func (e *durationError) Error() string {
+	return shown(e.text) + " is not a duration; write it with a unit, such as 500ms, 10s or 1h"
 }
 
 // String returns the canonical form: "1m", not "1m0s".

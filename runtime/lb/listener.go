@@ -94,7 +94,8 @@ func (l *Listener) Normalize() {
 	l.Meta.normalize()
 	l.Certificates = sortedSet(l.Certificates)
 	if a, err := netip.ParseAddr(l.Address); err == nil {
-		l.Address = a.String()
+		// ::ffff:127.0.0.1 is the socket of 127.0.0.1.
+		l.Address = a.Unmap().String()
 	}
 }
 
@@ -142,7 +143,7 @@ func (l *Listener) Validate() Violations {
 	c := newChecker()
 	l.Meta.validate(c)
 	if a, err := netip.ParseAddr(l.Address); err != nil || a.Zone() != "" {
-		c.at("address").fail("%q must be an IP address to bind, such as 0.0.0.0, 127.0.0.1 or ::", l.Address)
+		c.at("address").fail("%s must be an IP address to bind, such as 0.0.0.0, 127.0.0.1 or ::", shown(l.Address))
 	}
 	c.at("port").intIn(l.Port, 1, 65535)
 	oneOf(c.at("protocol"), l.Protocol, ListenerProtocols)
@@ -177,6 +178,6 @@ func (l *Listener) validateCertificates(c checker) {
 		at.fail("are only for protocol %s; this listener's protocol is %s", ListenerHTTPS, l.Protocol)
 	}
 	if l.DefaultCertificate != "" && !slices.Contains(l.Certificates, l.DefaultCertificate) {
-		c.at("default_certificate").fail("%q must be one of the listener's certificates", l.DefaultCertificate)
+		c.at("default_certificate").fail("%s must be one of the listener's certificates", shown(l.DefaultCertificate))
 	}
 }

@@ -3,8 +3,10 @@ package lb
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -68,21 +70,34 @@ func Decode(kind Kind, data []byte) (Object, error) {
 
 // DecodeStrict reads JSON into v with the strictness of [Decode]. What is wrong
 // with the input comes back as [Violations].
+//
+// Null stands only for an attribute that may be absent (a pointer): everywhere
+// else it would silently become the zero value.
 func DecodeStrict(data []byte, v any) error {
-	err := json.Unmarshal(data, v, json.RejectUnknownMembers(true))
+	err := json.Unmarshal(data, v, json.RejectUnknownMembers(true), refuseNull)
 	if err == nil {
 		return nil
 	}
 	var semantic *json.SemanticError
 	if errors.As(err, &semantic) {
-		return Violations{{Pointer: string(semantic.JSONPointer), Detail: semanticDetail(semantic)}}
+		return Violations{{Pointer: shownPointer(string(semantic.JSONPointer)), Detail: semanticDetail(semantic)}}
 	}
 	var syntactic *jsontext.SyntacticError
 	if errors.As(err, &syntactic) {
-		return Violations{{Pointer: string(syntactic.JSONPointer), Detail: fmt.Sprintf("is not valid JSON: %v (at byte %d)", syntactic.Err, syntactic.ByteOffset)}}
+		return Violations{{Pointer: shownPointer(string(syntactic.JSONPointer)), Detail: fmt.Sprintf("is not valid JSON: %v (at byte %d)", syntactic.Err, syntactic.ByteOffset)}}
 	}
 	return Violations{{Detail: "is not valid JSON"}}
 }
+
+var errNull = errors.New("null is not allowed here; leave the field out instead")
+
+// refuseNull looks at every value before it is decoded.
+var refuseNull = json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v any) error {
+	if dec.PeekKind() == 'n' && reflect.TypeOf(v).Elem().Kind() != reflect.Pointer {
+		return errNull
+	}
+	return errors.ErrUnsupported
+}))
 
 // semanticDetail says what was wrong without naming Go types or repeating the
 // value, which may be a secret in the wrong place.
@@ -90,9 +105,14 @@ func semanticDetail(err *json.SemanticError) string {
 	if errors.Is(err.Err, json.ErrUnknownName) {
 		return "is not a known field"
 	}
-	if err.Err != nil && err.JSONKind == '"' {
-		// A text form refused by one of our own types, such as a Duration.
-		return err.Err.Error()
+	var duration *durationError
+	switch {
+	case errors.Is(err.Err, errNull):
+		return errNull.Error()
+	case errors.As(err.Err, &duration):
+		return duration.Error()
+	case err.GoType == reflect.TypeFor[time.Time]():
+		return "must be an RFC 3339 time, such as 2026-01-31T14:05:00Z"
 	}
 	return fmt.Sprintf("has the wrong type: %s is not allowed here", kindWord(err.JSONKind))
 }

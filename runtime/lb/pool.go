@@ -255,7 +255,7 @@ var statusRangePattern = regexp.MustCompile(`^([1-5]\d\d)(?:-([1-5]\d\d))?$`)
 func ParseStatusRange(s string) (StatusRange, error) {
 	m := statusRangePattern.FindStringSubmatch(s)
 	if m == nil {
-		return StatusRange{}, fmt.Errorf("%q must be a status such as 204 or a range such as 200-399", s)
+		return StatusRange{}, fmt.Errorf("%s must be a status such as 204 or a range such as 200-399", shown(s))
 	}
 	low, _ := strconv.Atoi(m[1])
 	high := low
@@ -263,7 +263,7 @@ func ParseStatusRange(s string) (StatusRange, error) {
 		high, _ = strconv.Atoi(m[2])
 	}
 	if high < low {
-		return StatusRange{}, fmt.Errorf("%q ends before it begins", s)
+		return StatusRange{}, fmt.Errorf("%s ends before it begins", shown(s))
 	}
 	return StatusRange{low, high}, nil
 }
@@ -272,10 +272,10 @@ func ParseStatusRange(s string) (StatusRange, error) {
 func checkHostPort(s string) string {
 	host, port, err := net.SplitHostPort(s)
 	if err != nil {
-		return fmt.Sprintf("%q must be host:port, such as 10.0.0.7:8080, [::1]:8080 or app.internal:8080", s)
+		return shown(s) + " must be host:port, such as 10.0.0.7:8080, [::1]:8080 or app.internal:8080"
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 || strconv.Itoa(n) != port {
-		return fmt.Sprintf("port %q must be a number between 1 and 65535", port)
+		return fmt.Sprintf("port %s must be a number between 1 and 65535", shown(port))
 	}
 	return checkHost(host)
 }
@@ -288,7 +288,7 @@ func checkHost(host string) string {
 		return ""
 	}
 	if len(host) > 253 || !hostPattern.MatchString(host) {
-		return fmt.Sprintf("%q must be an IP address or a DNS name", host)
+		return shown(host) + " must be an IP address or a DNS name"
 	}
 	return ""
 }
@@ -296,7 +296,7 @@ func checkHost(host string) string {
 // checkPath accepts an absolute path of printable ASCII without a fragment.
 func checkPath(p string) string {
 	if !strings.HasPrefix(p, "/") {
-		return fmt.Sprintf("%q must begin with /", p)
+		return shown(p) + " must begin with /"
 	}
 	if len(p) > 2048 {
 		return "is longer than 2048 bytes"

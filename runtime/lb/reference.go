@@ -107,6 +107,7 @@ func CheckOverlap(view View, name string, l *Listener) (other string) {
 	if err != nil {
 		return ""
 	}
+	mine = mine.Unmap()
 	for otherName, obj := range view.All(KindListener) {
 		o, ok := obj.(*Listener)
 		if !ok || otherName == name || o.Port != l.Port {
@@ -116,7 +117,7 @@ func CheckOverlap(view View, name string, l *Listener) (other string) {
 		if err != nil {
 			continue
 		}
-		if mine == theirs || mine.IsUnspecified() || theirs.IsUnspecified() {
+		if theirs = theirs.Unmap(); mine == theirs || mine.IsUnspecified() || theirs.IsUnspecified() {
 			return otherName
 		}
 	}

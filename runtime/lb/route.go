@@ -165,7 +165,7 @@ func (m RouteMatch) validate(c checker) {
 	}
 	for i, method := range m.Methods {
 		if !methodPattern.MatchString(method) {
-			methods.index(i).fail("%q must be a method in capital letters, such as GET", method)
+			methods.index(i).fail("%s must be a method in capital letters, such as GET", shown(method))
 		}
 	}
 }

@@ -2,13 +2,21 @@ package lb
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode"
 )
+
+// MaxViolations bounds how many violations are reported of one object, so that
+// an answer and an entry stay small whatever was sent.
+const MaxViolations = 100
 
 // Violation is one thing wrong with an object, at one place.
 type Violation struct {
 	// Pointer is the RFC 6901 JSON pointer to the offending value within the
-	// object; "" is the object itself.
+	// object; "" is the object itself. An element of a set stands at its place
+	// in the normalized, sorted set. What can't be the key of a map is not
+	// repeated: the pointer ends at the map.
 	Pointer string `json:"pointer"`
 	// Detail says what is wrong and what would be right.
 	Detail string `json:"detail"`
@@ -43,8 +51,12 @@ type checker struct {
 
 func newChecker() checker { return checker{found: &Violations{}} }
 
-// at descends to a member of an object or map.
+// at descends to a member of an object or map. A key that no attribute could
+// have may be a secret in the wrong place, and the pointer stays at the map.
 func (c checker) at(key string) checker {
+	if !repeatable(key, maxPointerToken) {
+		return c
+	}
 	return checker{c.prefix + "/" + escapePointer(key), c.found}
 }
 
@@ -52,7 +64,9 @@ func (c checker) at(key string) checker {
 func (c checker) index(i int) checker { return checker{fmt.Sprintf("%s/%d", c.prefix, i), c.found} }
 
 func (c checker) fail(format string, args ...any) {
-	*c.found = append(*c.found, Violation{c.prefix, fmt.Sprintf(format, args...)})
+	if len(*c.found) < MaxViolations {
+		*c.found = append(*c.found, Violation{c.prefix, fmt.Sprintf(format, args...)})
+	}
 }
 
 // try records msg when it is not empty.
@@ -69,7 +83,7 @@ func oneOf[T ~string](c checker, value T, allowed []T) {
 			return
 		}
 	}
-	c.fail("%q must be one of %s", string(value), joinWords(allowed))
+	c.fail("%s must be one of %s", shown(string(value)), joinWords(allowed))
 }
 
 func (c checker) intIn(v, low, high int) {
@@ -84,7 +98,46 @@ func (c checker) durationIn(v, low, high Duration) {
 	}
 }
 
+var pointerEscaper = strings.NewReplacer("~", "~0", "/", "~1")
+
 // escapePointer escapes one reference token (RFC 6901 §3).
-func escapePointer(s string) string {
-	return strings.NewReplacer("~", "~0", "/", "~1").Replace(s)
+func escapePointer(s string) string { return pointerEscaper.Replace(s) }
+
+const (
+	// maxShown is the longest text that a message repeats. It is shorter than a
+	// token and than a line of a private key.
+	maxShown = 32
+	// maxPointerToken is the longest key that a pointer repeats: that of a label.
+	maxPointerToken = MaxLabelKeyLength
+	// maxPointer is the longest pointer: what is nested deeper is no attribute.
+	maxPointer = 512
+)
+
+// shown is a text from the outside as messages repeat it: quoted when it is
+// short, and otherwise only its length, since it may be a secret in the wrong
+// place.
+func shown(s string) string {
+	if !repeatable(s, maxShown) {
+		return fmt.Sprintf("a value of %d bytes", len(s))
+	}
+	return strconv.Quote(s)
+}
+
+func repeatable(s string, limit int) bool {
+	return len(s) <= limit && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar })
+}
+
+// shownPointer cuts a pointer before the first key that is not to be repeated.
+func shownPointer(pointer string) string {
+	at := ""
+	for token := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		if !repeatable(token, 2*maxPointerToken) || len(at)+len(token) > maxPointer {
+			break
+		}
+		at += "/" + token
+	}
+	if pointer == "" {
+		return ""
+	}
+	return at
 }

@@ -44,6 +44,8 @@ CREATE TABLE entry (
 CREATE INDEX entry_resource ON entry (resource, seq);
 CREATE INDEX entry_changeset ON entry (changeset, seq);
 CREATE INDEX entry_type ON entry (type, seq);
+-- Plans of a resource (audit.TypePlan is 0): every unplanned change looks for them.
+CREATE INDEX entry_plan ON entry (resource, type, seq) WHERE type = 0;
 
 -- Plans by what they would do.
 CREATE TABLE plan (
