@@ -40,15 +40,11 @@ func (c childCache) join() {
 }
 
 func (t *transaction) resource(ctx context.Context, name string) (int64, error) {
-	return t.id(ctx, "r "+name,
-		"SELECT id FROM resource WHERE name = ?",
-		"INSERT INTO resource (name) VALUES (?)", name)
+	return t.id(ctx, "r "+name, sqlResource, sqlPutResource, name)
 }
 
 func (t *transaction) changeset(ctx context.Context, c audit.Columns) (int64, error) {
-	return t.id(ctx, "c "+c.Actor+"\x00"+c.Ticket+"\x00"+c.Run,
-		"SELECT id FROM changeset WHERE actor = ? AND ticket = ? AND run = ?",
-		"INSERT INTO changeset (actor, ticket, run) VALUES (?, ?, ?)", c.Actor, c.Ticket, c.Run)
+	return t.id(ctx, "c "+c.Actor+"\x00"+c.Ticket+"\x00"+c.Run, sqlChangeset, sqlPutChangeset, c.Actor, c.Ticket, c.Run)
 }
 
 // id finds a row's id, or makes the row.
@@ -57,10 +53,10 @@ func (t *transaction) id(ctx context.Context, key, find, insert string, args ...
 		return id, nil
 	}
 	var id int64
-	err := t.tx.QueryRowContext(ctx, find, args...).Scan(&id)
+	err := t.row(ctx, find, args...).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		var res sql.Result
-		if res, err = t.tx.ExecContext(ctx, insert, args...); err == nil {
+		if res, err = t.exec(ctx, insert, args...); err == nil {
 			id, err = res.LastInsertId()
 		}
 	}

@@ -13,12 +13,6 @@ import (
 	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
 )
 
-// querier is a database or a transaction.
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
 // reader holds the read side: audit.Source and control.Reader.
 type reader struct{ db *sql.DB }
 
@@ -116,11 +110,7 @@ func (r *reader) Currents(ctx context.Context, after string, limit int) ([]audit
 
 // Current implements audit.Source.
 func (r *reader) Current(ctx context.Context, resource string) (*audit.Current, error) {
-	return current(ctx, r.db, resource)
-}
-
-func current(ctx context.Context, q querier, resource string) (*audit.Current, error) {
-	return optional(scanCurrent(q.QueryRowContext(ctx, selectCurrent+"WHERE r.name = ?", resource)))
+	return optional(scanCurrent(r.db.QueryRowContext(ctx, sqlState, resource)))
 }
 
 // optional turns "no rows" into nil.
@@ -136,11 +126,7 @@ func optional[T any](v T, err error) (*T, error) {
 
 // Entry implements control.Reader.
 func (r *reader) Entry(ctx context.Context, seq int64) (*audit.Row, error) {
-	return entry(ctx, r.db, seq)
-}
-
-func entry(ctx context.Context, q querier, seq int64) (*audit.Row, error) {
-	return optional(scanRow(q.QueryRowContext(ctx, selectRow+"WHERE e.seq = ?", seq)))
+	return optional(scanRow(r.db.QueryRowContext(ctx, sqlEntry, seq)))
 }
 
 // Entries implements control.Reader.

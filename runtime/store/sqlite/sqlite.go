@@ -48,11 +48,12 @@ type Options struct {
 // Store is the log in a SQLite file. It implements control.Store.
 type Store struct {
 	reader
-	write   *sql.DB
-	lock    *flock.Flock
-	dir     string
-	minFree uint64
-	cache   idCache
+	write    *sql.DB
+	prepared prepared
+	lock     *flock.Flock
+	dir      string
+	minFree  uint64
+	cache    idCache
 }
 
 var _ control.Store = (*Store)(nil)
@@ -96,6 +97,9 @@ func (s *Store) open(ctx context.Context, path string) error {
 	}
 	s.write.SetMaxOpenConns(1)
 	if err := migrate(ctx, s.write); err != nil {
+		return err
+	}
+	if s.prepared, err = prepare(ctx, s.write); err != nil {
 		return err
 	}
 	s.reader.db, err = openReader(path)

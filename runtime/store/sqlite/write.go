@@ -23,7 +23,7 @@ func (s *Store) Begin(ctx context.Context) (control.Tx, error) {
 	if err != nil {
 		return nil, classify(err)
 	}
-	return &transaction{tx: tx, cache: s.cache.child()}, nil
+	return &transaction{tx: tx, prepared: s.prepared, cache: s.cache.child()}, nil
 }
 
 // MarkVerified implements control.Store.
@@ -34,7 +34,8 @@ func (s *Store) MarkVerified(ctx context.Context, note []byte) error {
 
 // transaction is the open write transaction. It implements control.Tx.
 type transaction struct {
-	tx *sql.Tx
+	tx       *sql.Tx
+	prepared prepared
 	// cache holds row ids found or made in this transaction; they join the
 	// store's cache when it commits.
 	cache childCache
@@ -42,7 +43,7 @@ type transaction struct {
 
 // Head implements control.Tx.
 func (t *transaction) Head(ctx context.Context) (size int64, note []byte, err error) {
-	err = t.tx.QueryRowContext(ctx, "SELECT size, note FROM head").Scan(&size, &note)
+	err = t.row(ctx, sqlHead).Scan(&size, &note)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil, nil
 	}
@@ -51,33 +52,31 @@ func (t *transaction) Head(ctx context.Context) (size int64, note []byte, err er
 
 // State implements control.Tx.
 func (t *transaction) State(ctx context.Context, resource string) (*audit.Current, error) {
-	return current(ctx, t.tx, resource)
+	return optional(scanCurrent(t.row(ctx, sqlState, resource)))
 }
 
 // Entry implements control.Tx.
 func (t *transaction) Entry(ctx context.Context, seq int64) (*audit.Row, error) {
-	return entry(ctx, t.tx, seq)
+	return optional(scanRow(t.row(ctx, sqlEntry, seq)))
 }
 
 // Answered implements control.Tx.
 func (t *transaction) Answered(ctx context.Context, key string) (*control.Answered, error) {
 	a := control.Answered{Key: key}
 	var ts int64
-	err := t.tx.QueryRowContext(ctx, "SELECT digest, seq, ts FROM answered WHERE key = ?", key).Scan(&a.Digest, &a.Seq, &ts)
+	err := t.row(ctx, sqlAnswered, key).Scan(&a.Digest, &a.Seq, &ts)
 	a.At = time.UnixMicro(ts)
 	return optional(a, err)
 }
 
 // PlanOf implements control.Tx.
 func (t *transaction) PlanOf(ctx context.Context, effect, run string) (int64, bool, error) {
-	query, args := "SELECT max(seq) FROM plan WHERE effect = ?", []any{effect}
+	query, args := sqlPlanOf, []any{effect}
 	if run != "" {
-		query = `SELECT max(p.seq) FROM plan p JOIN entry e ON e.seq = p.seq JOIN changeset c ON c.id = e.changeset
-			WHERE p.effect = ? AND c.run = ?`
-		args = append(args, run)
+		query, args = sqlPlanOfRun, append(args, run)
 	}
 	var seq sql.NullInt64
-	err := t.tx.QueryRowContext(ctx, query, args...).Scan(&seq)
+	err := t.row(ctx, query, args...).Scan(&seq)
 	return seq.Int64, seq.Valid, err
 }
 
@@ -93,15 +92,12 @@ func (t *transaction) Append(ctx context.Context, a control.Appendix) error {
 	return nil
 }
 
-// each prepares a statement once and runs it for every item.
-func each[T any](ctx context.Context, tx *sql.Tx, items []T, query string, args func(T) ([]any, error)) error {
+// each runs a prepared statement for every item.
+func each[T any](ctx context.Context, t *transaction, items []T, query string, args func(T) ([]any, error)) error {
 	if len(items) == 0 {
 		return nil
 	}
-	stmt, err := tx.PrepareContext(ctx, query)
-	if err != nil {
-		return err
-	}
+	stmt := t.tx.StmtContext(ctx, t.prepared[query])
 	defer stmt.Close()
 	for _, item := range items {
 		values, err := args(item)
@@ -117,8 +113,7 @@ func each[T any](ctx context.Context, tx *sql.Tx, items []T, query string, args 
 
 func (t *transaction) appendEntries(ctx context.Context, a control.Appendix) error {
 	var plans []audit.Record
-	err := each(ctx, t.tx, a.Records,
-		"INSERT INTO entry (seq, ts, type, refused, changeset, resource, leaf, salt, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	err := each(ctx, t, a.Records, sqlPutEntry,
 		func(r audit.Record) ([]any, error) {
 			c := audit.ColumnsOf(&r.Entry)
 			if c.PlanEffect != "" {
@@ -137,20 +132,19 @@ func (t *transaction) appendEntries(ctx context.Context, a control.Appendix) err
 	if err != nil {
 		return fmt.Errorf("append entries: %w", err)
 	}
-	return each(ctx, t.tx, plans, "INSERT INTO plan (seq, effect) VALUES (?, ?)", func(r audit.Record) ([]any, error) {
+	return each(ctx, t, plans, sqlPutPlan, func(r audit.Record) ([]any, error) {
 		return []any{r.Entry.Seq, r.Entry.EffectDigest}, nil
 	})
 }
 
 func (t *transaction) appendHashes(ctx context.Context, a control.Appendix) error {
-	return each(ctx, t.tx, a.Hashes, "INSERT INTO hash (idx, hash) VALUES (?, ?)", func(h audit.StoredHash) ([]any, error) {
+	return each(ctx, t, a.Hashes, sqlPutHash, func(h audit.StoredHash) ([]any, error) {
 		return []any{h.Index, h.Hash[:]}, nil
 	})
 }
 
 func (t *transaction) foldStates(ctx context.Context, a control.Appendix) error {
-	return each(ctx, t.tx, a.States,
-		"INSERT INTO current (resource, seq, state) VALUES (?, ?, ?) ON CONFLICT (resource) DO UPDATE SET seq = excluded.seq, state = excluded.state",
+	return each(ctx, t, a.States, sqlPutState,
 		func(c audit.Current) ([]any, error) {
 			resource, err := t.resource(ctx, c.Resource)
 			return []any{resource, c.Seq, c.State}, err
@@ -159,11 +153,11 @@ func (t *transaction) foldStates(ctx context.Context, a control.Appendix) error 
 
 func (t *transaction) keepSecrets(ctx context.Context, a control.Appendix) error {
 	for _, s := range a.Secrets {
-		query, args := "DELETE FROM secret WHERE id = ?", []any{s.ID}
+		query, args := sqlDropSecret, []any{s.ID}
 		if s.Sealed != nil {
-			query, args = "INSERT INTO secret (id, sealed) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed", []any{s.ID, s.Sealed}
+			query, args = sqlPutSecret, []any{s.ID, s.Sealed}
 		}
-		if _, err := t.tx.ExecContext(ctx, query, args...); err != nil {
+		if _, err := t.exec(ctx, query, args...); err != nil {
 			return err
 		}
 	}
@@ -175,17 +169,17 @@ func (t *transaction) keepAnswered(ctx context.Context, a control.Appendix) erro
 		return nil
 	}
 	newest := a.Answered[len(a.Answered)-1].At
-	if _, err := t.tx.ExecContext(ctx, "DELETE FROM answered WHERE ts < ?", newest.Add(-AnsweredFor).UnixMicro()); err != nil {
+	if _, err := t.exec(ctx, sqlDropAnswered, newest.Add(-AnsweredFor).UnixMicro()); err != nil {
 		return err
 	}
-	return each(ctx, t.tx, a.Answered, "INSERT INTO answered (key, digest, seq, ts) VALUES (?, ?, ?, ?)", func(a control.Answered) ([]any, error) {
+	return each(ctx, t, a.Answered, sqlPutAnswered, func(a control.Answered) ([]any, error) {
 		return []any{a.Key, a.Digest, a.Seq, a.At.UnixMicro()}, nil
 	})
 }
 
 // Commit implements control.Tx.
 func (t *transaction) Commit(ctx context.Context, size int64, note []byte) error {
-	_, err := t.tx.ExecContext(ctx, "INSERT INTO head (id, size, note) VALUES (0, ?, ?) ON CONFLICT (id) DO UPDATE SET size = excluded.size, note = excluded.note", size, note)
+	_, err := t.exec(ctx, sqlPutHead, size, note)
 	if err != nil {
 		return classify(err)
 	}
