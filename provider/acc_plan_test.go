@@ -261,23 +261,23 @@ func TestAccInvalidConfigurationsFailOnTheirAttribute(t *testing.T) {
 		"name":           {"pool", `name = "Web"`, `name = "Web"`},
 		"owner":          {"pool", `owner = ""`, `owner = ""`},
 		"enumeration":    {"pool", `protocol = "udp"`, `protocol = "udp"`},
-		"member address": {"pool", "members = {\n a = {\n address = \"nowhere\"\n }\n }", `address = "nowhere"`},
-		"member weight":  {"pool", "members = {\n a = {\n address = \"a:1\"\n weight = 0\n }\n }", `weight = 0`},
-		"duration":       {"pool", "timeouts = {\n idle = \"60\"\n }", `idle = "60"`},
-		"timeout":        {"pool", "health_check = {\n interval = \"1s\"\n timeout = \"2s\"\n }", `timeout = "2s"`},
-		"statuses":       {"pool", "health_check = {\n expected_statuses = [\"999\"]\n }", `expected_statuses = ["999"]`},
+		"member address": {"pool", "members = {\n b = { address = \"b:1\" }\n a = { address = \"nowhere\" }\n }", `a = { address = "nowhere" }`},
+		"member weight":  {"pool", "members = {\n a = { address = \"a:1\", weight = 0 }\n }", `members["a"].weight: 0 must be`},
+		"duration":       {"pool", `timeouts = { idle = "60" }`, `timeouts = { idle = "60" }`},
+		"timeout":        {"pool", `health_check = { interval = "1s", timeout = "2s" }`, `health_check = { interval = "1s", timeout = "2s" }`},
+		"statuses":       {"pool", `health_check = { expected_statuses = ["999"] }`, `health_check.expected_statuses: "999" must be`},
 		"port":           {"listener", "port = 70000", `port = 70000`},
-		"tcp":            {"listener", "port = 1\n protocol = \"tcp\"", `default_pool is required`},
-		"methods":        {"route", "listener = \"l\"\n action = {\n forward = {\n p = {}\n }\n }\n match = {\n methods = [\"get\"]\n }", `methods = ["get"]`},
-		"no weight":      {"route", "listener = \"l\"\n action = {\n forward = {\n p = { weight = 0 }\n }\n }", `action/forward must give`},
+		"tcp":            {"listener", "port = 1\n protocol = \"tcp\"", `default_pool: is required`},
+		"methods":        {"route", "listener = \"l\"\n action = {\n forward = {\n p = {}\n }\n }\n match = { methods = [\"get\"] }", `match = { methods = ["get"] }`},
+		"no weight":      {"route", "listener = \"l\"\n action = {\n forward = {\n p = { weight = 0 }\n }\n }", `action.forward: must give`},
 		"chain":          {"certificate", `chain_pem = "nonsense"`, `chain_pem = "nonsense"`},
 		"key as chain":   {"certificate", "chain_pem = " + pem(key), "contains a private key"},
-		"another key":    {"certificate", "chain_pem = " + pem(chain) + "\nprivate_key_wo = " + pem(otherKey), "private_key_pem does not match the chain's leaf"},
+		"another key":    {"certificate", "chain_pem = " + pem(chain) + "\nprivate_key_wo = " + pem(otherKey), "private_key_wo: does not match the chain's leaf"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			attributes := tc.attributes
 			for _, required := range []string{"name", "owner"} {
-				if !strings.HasPrefix(attributes, required+" ") {
+				if !strings.HasPrefix(tc.attributes, required+" ") {
 					attributes = fmt.Sprintf("%s = \"it\"\n", required) + attributes
 				}
 			}

@@ -18,14 +18,31 @@ import (
 func (c codec) addViolations(diags *diag.Diagnostics, subject string, vs lb.Violations, note string) {
 	for _, v := range vs {
 		at := c.attributePath(v.Pointer)
-		detail := upperFirst(v.Detail) + "."
-		if name := v.Pointer; !at.Equal(path.Empty()) {
-			detail = fmt.Sprintf("%s %s.", strings.TrimPrefix(name, "/"), v.Detail)
-			diags.AddAttributeError(at, "Invalid "+subject, detail+note)
+		if at.Equal(path.Empty()) {
+			diags.AddError("Invalid "+subject, upperFirst(v.Detail)+"."+note)
 			continue
 		}
-		diags.AddError("Invalid "+subject, detail+note)
+		diags.AddAttributeError(visiblePath(at), "Invalid "+subject, fmt.Sprintf("%s: %s.%s", at, v.Detail, note))
 	}
+}
+
+// visiblePath is as much of a path as Terraform finds in a configuration's
+// source: an attribute, or an element of a map in one. A path further into an
+// attribute makes it point at the resource as a whole.
+func visiblePath(at path.Path) path.Path {
+	visible := path.Empty()
+	for i, step := range at.Steps() {
+		switch step := step.(type) {
+		case path.PathStepAttributeName:
+			if i > 0 {
+				return visible
+			}
+			visible = visible.AtName(string(step))
+		case path.PathStepElementKeyString:
+			return visible.AtMapKey(string(step))
+		}
+	}
+	return visible
 }
 
 // addError reports a failed call about an object. Doing is the call in words,

@@ -74,7 +74,7 @@ func (p *auditlbProvider) Configure(ctx context.Context, req provider.ConfigureR
 		return
 	}
 	run.Claims.ToolVersion = boundText(req.TerraformVersion, api.MaxRunClaimLength)
-	api, err := client.New(client.Config{
+	c, err := client.New(client.Config{
 		Endpoint:     declared.get(p.env, "endpoint"),
 		InsecureHTTP: insecureHTTP,
 		CACertPEM:    declared.get(p.env, "ca_cert_pem"),
@@ -87,12 +87,31 @@ func (p *auditlbProvider) Configure(ctx context.Context, req provider.ConfigureR
 		addSettingError(&resp.Diagnostics, declared, p.env, err)
 		return
 	}
-	if _, err := api.RegisterRun(ctx, run.ID, run.Claims); err != nil {
-		addRegisterError(&resp.Diagnostics, api.Endpoint(), err)
+	if err := registerRun(ctx, c, run); err != nil {
+		addRegisterError(&resp.Diagnostics, c.Endpoint(), err)
 		return
 	}
-	tflog.Info(ctx, "registered the run", map[string]any{"run": run.ID, "system": run.Claims.System, "endpoint": api.Endpoint()})
-	resp.ResourceData, resp.DataSourceData = api, api
+	tflog.Info(ctx, "registered the run", map[string]any{"run": run.ID, "system": run.Claims.System, "endpoint": c.Endpoint()})
+	resp.ResourceData, resp.DataSourceData = c, c
+}
+
+// registerRun says what the run claims of itself, unless that is known already:
+// Terraform starts several provider processes for one command. A run that
+// somebody else registered is used as it is: plan and apply of one pipeline may
+// have tokens of their own.
+func registerRun(ctx context.Context, c *client.Client, run runIdentity) error {
+	known, err := c.Run(ctx, run.ID)
+	switch {
+	case err == nil && known.Claims == run.Claims:
+		return nil
+	case err != nil && !client.IsNotFound(err):
+		return err
+	}
+	_, err = c.RegisterRun(ctx, run.ID, run.Claims)
+	if client.HasCode(err, api.CodePreconditionFailed) {
+		return nil
+	}
+	return err
 }
 
 // addSettingError points at the setting that a client can't be made of.

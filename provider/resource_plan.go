@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -20,7 +21,7 @@ func (r *objectResource) ValidateConfig(_ context.Context, req resource.Validate
 	members, _ := objectOf(req.Config.Raw)
 	if name := members[attrName]; !name.IsNull() && name.IsKnown() {
 		if msg := lb.CheckName(stringIn(req.Config.Raw, attrName)); msg != "" {
-			resp.Diagnostics.AddAttributeError(path.Root(attrName), "Invalid "+string(r.kind), "name "+msg+".")
+			resp.Diagnostics.AddAttributeError(path.Root(attrName), "Invalid "+string(r.kind), "name: "+msg+".")
 		}
 	}
 	f, err := r.encode(req.Config.Raw)
@@ -160,7 +161,12 @@ func (r *objectResource) announce(ctx context.Context, diags *diag.Diagnostics, 
 	at := r.addressOf(req.Name)
 	planned, err := r.client.Plan(ctx, req)
 	var problem *api.Problem
-	if errors.As(err, &problem) && len(problem.Violations) > 0 && len(unknown) > 0 {
+	if errors.As(err, &problem) {
+		for i, v := range problem.Violations {
+			problem.Violations[i].Pointer = strings.TrimPrefix(v.Pointer, "/object")
+		}
+	}
+	if problem != nil && len(problem.Violations) > 0 && len(unknown) > 0 {
 		problem.Violations = r.settled(problem.Violations, unknown)
 		if len(problem.Violations) == 0 {
 			return

@@ -69,7 +69,7 @@ func processStart(ctx context.Context, pid int) (command, started string, err er
 	case "darwin", "freebsd", "openbsd", "netbsd":
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
-		cmd := exec.CommandContext(ctx, "ps", "-o", "lstart=,comm=", "-p", strconv.Itoa(pid))
+		cmd := exec.CommandContext(ctx, "ps", "-o", "lstart=,comm=", "-p", strconv.Itoa(pid)) //nolint:gosec // a number
 		cmd.Env = append(os.Environ(), "LC_ALL=C", "TZ=UTC")
 		out, err := cmd.Output()
 		if err != nil {

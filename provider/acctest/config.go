@@ -71,7 +71,11 @@ func Main(m *testing.M) int {
 			os.Unsetenv(name)
 		}
 	}
-	return m.Run()
+	code := m.Run()
+	if built != "" {
+		os.RemoveAll(built)
+	}
+	return code
 }
 
 // Need skips a test that needs the real terraform, unless TF_ACC is set.
