@@ -368,7 +368,7 @@ func TestViolationsThatUnknownValuesMayCureAreDropped(t *testing.T) {
 				t.Fatal(err)
 			}
 			var pointers []string
-			for _, v := range c.settled(f.object.Validate(), f.unknown) {
+			for _, v := range lb.Settled(c.kind, f.object.Validate(), f.unknown) {
 				pointers = append(pointers, v.Pointer)
 			}
 			if got := strings.Join(pointers, " "); got != tc.want {

@@ -5,8 +5,6 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
-
-	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
 // attributePath turns a JSON pointer into an object into the path of the
@@ -60,58 +58,4 @@ func pointerTokens(pointer string) []string {
 		tokens[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(tokens[i])
 	}
 	return tokens
-}
-
-// decidedBy names the values, besides its own, that a rule about a value looks
-// at. While one of them isn't known, neither is what the rule has to say.
-var decidedBy = map[lb.Kind]map[string][]string{
-	lb.KindPool: {
-		"/health_check/timeout": {"/health_check/interval"},
-	},
-	lb.KindListener: {
-		"/certificates":        {"/protocol"},
-		"/default_certificate": {"/certificates"},
-		"/default_pool":        {"/protocol"},
-	},
-	lb.KindRoute: {
-		"/match/path_prefix": {"/match/path_exact"},
-	},
-	lb.KindCertificate: {
-		"/private_key_pem": {"/chain_pem"},
-	},
-}
-
-// settled returns the violations that hold whatever the unknown values turn out
-// to be.
-func (c codec) settled(vs lb.Violations, unknown []string) lb.Violations {
-	var out lb.Violations
-	for _, v := range vs {
-		if !c.depends(v.Pointer, unknown) {
-			out = append(out, v)
-		}
-	}
-	return out
-}
-
-func (c codec) depends(pointer string, unknown []string) bool {
-	rules := []string{pointer}
-	for about, others := range decidedBy[c.kind] {
-		if overlap(pointer, about) {
-			rules = append(rules, others...)
-		}
-	}
-	for _, rule := range rules {
-		for _, u := range unknown {
-			if overlap(rule, u) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// overlap reports whether one pointer leads to the other's value, into it, or
-// to what it is part of.
-func overlap(a, b string) bool {
-	return a == b || strings.HasPrefix(a, b+"/") || strings.HasPrefix(b, a+"/")
 }

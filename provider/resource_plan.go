@@ -38,7 +38,7 @@ func (r *objectResource) ValidateConfig(_ context.Context, req resource.Validate
 			}
 		}
 	}
-	r.addViolations(&resp.Diagnostics, string(r.kind), r.settled(violations, f.unknown), "")
+	r.addViolations(&resp.Diagnostics, string(r.kind), lb.Settled(r.kind, violations, f.unknown), "")
 }
 
 func (r *objectResource) addInvalid(diags *diag.Diagnostics, err error) {
@@ -61,7 +61,7 @@ func (r *objectResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	}
 	prior := r.address(req.State.Raw)
 	if req.Plan.Raw.IsNull() {
-		r.announce(ctx, &resp.Diagnostics, api.PlanRequest{Kind: r.kind, Name: prior.Name, Op: lb.OpDelete}, nil)
+		r.announce(ctx, &resp.Diagnostics, api.PlanRequest{Kind: r.kind, Name: prior.Name, Op: lb.OpDelete})
 		return
 	}
 	plan, err := r.encode(req.Plan.Raw)
@@ -93,7 +93,7 @@ func (r *objectResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 		if len(plan.unknown) == 0 && same(plan.normal, state.normal) {
 			return
 		}
-		r.announce(ctx, &resp.Diagnostics, plan.request(at, lb.OpUpdate), plan.unknown)
+		r.announce(ctx, &resp.Diagnostics, plan.request(at, lb.OpUpdate))
 		return
 	}
 	if resp.Plan.Raw, err = newValue(req.Plan.Raw.Type(), values); err != nil {
@@ -103,11 +103,11 @@ func (r *objectResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	if exists {
 		// Another name is another object. This call is about the old one's end;
 		// Terraform plans the new one's beginning in a call of its own.
-		r.announce(ctx, &resp.Diagnostics, api.PlanRequest{Kind: r.kind, Name: prior.Name, Op: lb.OpDelete}, nil)
+		r.announce(ctx, &resp.Diagnostics, api.PlanRequest{Kind: r.kind, Name: prior.Name, Op: lb.OpDelete})
 		return
 	}
 	if at.Name != "" {
-		r.announce(ctx, &resp.Diagnostics, plan.request(at, lb.OpCreate), plan.unknown)
+		r.announce(ctx, &resp.Diagnostics, plan.request(at, lb.OpCreate))
 	}
 }
 
@@ -127,7 +127,7 @@ func (r *objectResource) planValues(ctx context.Context, plan tftypes.Value, at 
 	if at.Name != "" {
 		values[attrID] = tftypes.NewValue(tftypes.String, at.String())
 	}
-	if r.derivedFrom == "" || r.depends("/"+r.jsonName(r.derivedFrom), f.unknown) {
+	if r.derivedFrom == "" || lb.Unsettled(r.kind, "/"+r.jsonName(r.derivedFrom), f.unknown) {
 		return values, nil
 	}
 	decoded, err := r.decode(ctx, f.normal, plan, f.normal)
@@ -155,21 +155,15 @@ func (r *objectResource) keepState(values map[string]tftypes.Value, plan *form, 
 	return unchanged
 }
 
-// announce sends a planned change. Refusals that hold only as long as values
-// are unknown are left for the apply.
-func (r *objectResource) announce(ctx context.Context, diags *diag.Diagnostics, req api.PlanRequest, unknown []string) {
+// announce sends a planned change. The server leaves what depends on unknown
+// values for the apply. Its pointers lead into the call's body.
+func (r *objectResource) announce(ctx context.Context, diags *diag.Diagnostics, req api.PlanRequest) {
 	at := r.addressOf(req.Name)
 	planned, err := r.client.Plan(ctx, req)
 	var problem *api.Problem
 	if errors.As(err, &problem) {
 		for i, v := range problem.Violations {
 			problem.Violations[i].Pointer = strings.TrimPrefix(v.Pointer, "/object")
-		}
-	}
-	if problem != nil && len(problem.Violations) > 0 && len(unknown) > 0 {
-		problem.Violations = r.settled(problem.Violations, unknown)
-		if len(problem.Violations) == 0 {
-			return
 		}
 	}
 	if err != nil {
