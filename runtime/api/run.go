@@ -7,7 +7,7 @@ import (
 // RunClaims is what a run says of itself: one execution of Terraform, as its CI
 // or its environment describes it. Nothing of it has been verified.
 type RunClaims struct {
-	// System is where the run executes: one of RunSystems.
+	// System is where the run executes, such as github, gitlab, jenkins or local.
 	System string `json:"system"`
 	// Tool is the program, such as "terraform" or "tofu", and its version.
 	Tool        string `json:"tool,omitzero"`
@@ -38,7 +38,7 @@ const (
 type Run struct {
 	ID     string    `json:"id"`
 	Claims RunClaims `json:"claimed"`
-	// RegisteredBy is the actor whose credential registered the run.
+	// RegisteredBy is the actor who registered the run first.
 	RegisteredBy string    `json:"registered_by"`
 	FirstSeen    time.Time `json:"first_seen"`
 	// Seq is the entry that recorded the registration, or its latest update.

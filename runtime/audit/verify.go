@@ -8,45 +8,6 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// Finding is one thing that is not as the log says it was.
-type Finding struct {
-	// Seq is the entry concerned, or -1 where none can be named.
-	Seq int64 `json:"seq"`
-	// Resource is what the entry or state is about, where known.
-	Resource string `json:"resource,omitzero"`
-	Problem  string `json:"problem"`
-}
-
-// Error implements error.
-func (f Finding) Error() string {
-	switch {
-	case f.Seq >= 0 && f.Resource != "":
-		return fmt.Sprintf("entry %d (%s): %s", f.Seq, f.Resource, f.Problem)
-	case f.Seq >= 0:
-		return fmt.Sprintf("entry %d: %s", f.Seq, f.Problem)
-	case f.Resource != "":
-		return fmt.Sprintf("%s: %s", f.Resource, f.Problem)
-	}
-	return f.Problem
-}
-
-// Report is the result of a verification.
-type Report struct {
-	Origin string `json:"origin"`
-	// Size is the number of entries that the checked checkpoint covers.
-	Size int64 `json:"size"`
-	// Root is the checkpoint's root hash, base64.
-	Root string `json:"root"`
-	// Findings are what is wrong, lowest seq first; at most MaxFindings.
-	Findings []Finding `json:"findings"`
-}
-
-// OK reports that nothing is wrong.
-func (r *Report) OK() bool { return len(r.Findings) == 0 }
-
-// MaxFindings bounds how many findings a verification collects.
-const MaxFindings = 100
-
 const chunk = 1000
 
 // Verify reads a whole log and checks it against its own signed checkpoint:
@@ -90,7 +51,11 @@ func (w *walk) catchUp(ctx context.Context, from Checkpoint, v note.Verifier, la
 		return Checkpoint{}, fmt.Errorf("read head: %w", err)
 	}
 	cp, ok := w.openHead(extent, v)
-	if !ok || cp.Size < from.Size {
+	if !ok {
+		return from, nil
+	}
+	if cp.Size < from.Size {
+		w.find(-1, "", fmt.Sprintf("the head went back from %d to %d entries while it was read: the log was rolled back", from.Size, cp.Size))
 		return from, nil
 	}
 	if err := w.log(ctx, from.Size, cp, nil); err != nil {
@@ -162,24 +127,41 @@ func VerifyTail(ctx context.Context, src Source, v note.Verifier) (Report, error
 	return w.report(cp), nil
 }
 
+// CheckEntry checks one entry by itself: its header's hash in the tree, its
+// columns, its body's digest. It returns what is wrong, or "".
+func CheckEntry(ctx context.Context, src Source, row *Row) (string, error) {
+	w, err := checkEntry(ctx, src, row)
+	return w.first(), err
+}
+
 // CheckState checks one current state against the entry that is said to have
-// made it: the header's hash in the tree, the body's digest, the state itself.
-// It returns what is wrong, or "".
+// made it, and that entry as CheckEntry does. It returns what is wrong, or "".
 func CheckState(ctx context.Context, src Source, row *Row, current Current) (string, error) {
+	w, err := checkEntry(ctx, src, row)
+	if err == nil {
+		w.compareCurrent(current.Resource, &current)
+	}
+	return w.first(), err
+}
+
+func checkEntry(ctx context.Context, src Source, row *Row) (*walk, error) {
 	w := &walk{src: src, fold: map[string]foldState{}}
 	index := tlog.StoredHashIndex(0, row.Seq)
 	stored, err := src.Hashes(ctx, index, index+1)
 	if err != nil {
-		return "", fmt.Errorf("read tree at entry %d: %w", row.Seq, err)
+		return w, fmt.Errorf("read tree at entry %d: %w", row.Seq, err)
 	}
 	if len(stored) != 1 || stored[0].Hash != tlog.RecordHash(row.Leaf) {
-		return "the header does not have the hash that the tree holds for it: header or hash was altered", nil
+		w.find(row.Seq, row.Columns.Resource, headerAltered)
 	}
 	w.broken = true // one leaf says nothing of the tree
 	w.entry(row.Seq, row, nil)
-	w.compareCurrent(current.Resource, &current)
-	if len(w.findings) > 0 {
-		return w.findings[0].Problem, nil
+	return w, nil
+}
+
+func (w *walk) first() string {
+	if len(w.findings) == 0 {
+		return ""
 	}
-	return "", nil
+	return w.findings[0].Problem
 }

@@ -10,6 +10,8 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
+const headerAltered = "the header does not have the hash that the tree holds for it: header or hash was altered"
+
 // walk goes over entries in order, keeping the tree and the fold.
 type walk struct {
 	src      Source
@@ -30,20 +32,6 @@ type foldState struct {
 	seq     int64
 	sum     [sha256.Size]byte
 	deleted bool
-}
-
-func (w *walk) find(seq int64, resource, problem string) {
-	if len(w.findings) < MaxFindings {
-		w.findings = append(w.findings, Finding{seq, resource, problem})
-	}
-}
-
-func (w *walk) report(cp Checkpoint) Report {
-	findings := w.findings
-	if findings == nil {
-		findings = []Finding{}
-	}
-	return Report{Origin: cp.Origin, Size: cp.Size, Root: cp.Root.String(), Findings: findings}
 }
 
 // openHead checks the head's signature and that the tables end where it says.
@@ -164,7 +152,7 @@ func (w *walk) hashes(seq int64, resource string, leaf *tlog.Hash, stored map[in
 		return
 	}
 	if leaf != nil && got != *leaf {
-		w.find(seq, resource, "the header does not have the hash that the tree holds for it: header or hash was altered")
+		w.find(seq, resource, headerAltered)
 	}
 	for _, h := range w.tree.Append(got)[1:] {
 		if got, ok := stored[h.Index]; !ok || got != h.Hash {
@@ -199,7 +187,7 @@ func (w *walk) currents(ctx context.Context, size int64) (later []Current, err e
 	}
 	for resource, state := range w.fold {
 		if !seen[resource] {
-			w.find(state.seq, resource, "the current state has no row for what this entry made")
+			w.findState(state.seq, resource, "the current state has no row for what this entry made")
 		}
 	}
 	return later, nil
@@ -209,13 +197,13 @@ func (w *walk) compareCurrent(resource string, current *Current) {
 	want, known := w.fold[resource]
 	switch {
 	case current == nil:
-		w.find(want.seq, resource, "the current state has no row for what this entry made")
+		w.findState(want.seq, resource, "the current state has no row for what this entry made")
 	case !known:
-		w.find(current.Seq, resource, "the current state has a row that no entry made")
+		w.findState(current.Seq, resource, "the current state has a row that no entry made")
 	case current.Seq != want.seq:
-		w.find(want.seq, resource, fmt.Sprintf("the current state claims to be of entry %d, but this one changed it last", current.Seq))
+		w.findState(want.seq, resource, fmt.Sprintf("the current state claims to be of entry %d, but this one changed it last", current.Seq))
 	case foldOf(want.seq, current.State) != want:
-		w.find(want.seq, resource, "the current state is not what this entry made")
+		w.findState(want.seq, resource, "the current state is not what this entry made")
 	}
 }
 

@@ -118,7 +118,7 @@ func New(cfg Config) (*Client, error) {
 // Endpoint returns the base URL of the API.
 func (c *Client) Endpoint() string { return c.base.String() }
 
-// Run returns the id of the run that changes name, or "".
+// RunID returns the id of the run that changes name, or "".
 func (c *Client) RunID() string { return c.cfg.Run }
 
 func setDefault[T comparable](v *T, def T) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/identity"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
 // Call is who asks for something, and under what.
@@ -26,6 +27,15 @@ type Subject struct {
 	// Resource is an address, or "ticket/…", "run/…", "token/…".
 	Resource string
 	Op       string
+}
+
+// Recordable makes text of the caller's fit to be kept: printable, at most
+// limit bytes, and no secret that got into the wrong place.
+func Recordable(s string, limit int) string {
+	if identity.HoldsToken(s) || lb.HoldsPrivateKey(s) {
+		return "[redacted]"
+	}
+	return audit.Text(s, limit)
 }
 
 // Outcome is the answer to a call: its entry. What is answered over the wire is

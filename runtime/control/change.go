@@ -15,7 +15,7 @@ import (
 )
 
 // Precondition is what a change expects to find (RFC 9110 §13.1). The zero
-// value expects nothing.
+// value expects nothing of what is there; only Absent creates.
 type Precondition struct {
 	// Absent expects that the object does not exist: If-None-Match: *.
 	Absent bool
@@ -176,7 +176,7 @@ func checkPrecondition(address lb.Address, pre Precondition, current *Object) er
 	switch {
 	case pre.Absent && current != nil:
 		return conflict(current, "%s exists already", address)
-	case !pre.Absent && current == nil && (pre.Exists || pre.Revision > 0):
+	case !pre.Absent && current == nil:
 		return refuse(CodePreconditionFailed, "%s does not exist (any more)", address)
 	case pre.Revision > 0 && current.Last.Revision != pre.Revision:
 		return conflict(current, "%s was changed since revision %d", address, pre.Revision)

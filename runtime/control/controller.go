@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -47,6 +48,9 @@ const (
 	maxBatchCalls = 256
 	maxBatchBytes = 16 << 20
 	maxWaiting    = 4096
+	// maxSubject bounds what a call is about, in bytes. Every resource that can
+	// exist is shorter.
+	maxSubject = 256
 	// verifiedEvery is how many entries may pass before the checkpoint from
 	// which the next start verifies is moved up.
 	verifiedEvery = 4096
@@ -61,9 +65,10 @@ type Controller struct {
 	// refusing is set once broken is, for readers.
 	refusing atomic.Bool
 
-	waiting chan *request
-	stop    chan struct{}
-	stopped chan struct{}
+	waiting  chan *request
+	stopping sync.Once // closes stop
+	stop     chan struct{}
+	stopped  chan struct{}
 
 	// The rest belongs to the run loop's goroutine.
 
@@ -129,17 +134,15 @@ func (c *Controller) Config() *Config { return c.config }
 
 // Close stops taking calls, finishes those in hand and marks the log verified.
 func (c *Controller) Close() {
-	select {
-	case <-c.stop:
-	default:
-		close(c.stop)
-	}
+	c.stopping.Do(func() { close(c.stop) })
 	<-c.stopped
 }
 
 // submit hands a call to the loop and waits for its answer. When ctx ends
 // first the call may still happen; its idempotency key tells.
 func (c *Controller) submit(ctx context.Context, call Call, subject Subject, weight int, decide decision) (Outcome, error) {
+	// A refusal is recorded also of what no resource could be called.
+	subject = Subject{Recordable(subject.Resource, maxSubject), Recordable(subject.Op, maxSubject)}
 	r := &request{ctx: ctx, call: call, subject: subject, decide: decide, weight: weight, done: make(chan result, 1)}
 	select {
 	case c.waiting <- r:
@@ -152,7 +155,12 @@ func (c *Controller) submit(ctx context.Context, call Call, subject Subject, wei
 	case res := <-r.done:
 		return res.outcome, res.err
 	case <-c.stopped:
-		return Outcome{}, fmt.Errorf("shutting down: %w", ErrLogUnavailable)
+		select {
+		case res := <-r.done: // answered with the last batch
+			return res.outcome, res.err
+		default:
+			return Outcome{}, fmt.Errorf("shutting down: %w", ErrLogUnavailable)
+		}
 	case <-ctx.Done():
 		return Outcome{}, fmt.Errorf("%w: %w", ErrLogUnavailable, ctx.Err())
 	}

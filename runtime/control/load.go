@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -84,15 +85,9 @@ func (c *Controller) load(ctx context.Context) error {
 		return &IntegrityError{[]audit.Finding{{Seq: -1, Problem: "the stored tree does not lead to the head's checkpoint"}}}
 	}
 	c.note = extent.Note
-	newest, err := c.opts.Store.Entry(ctx, cp.Size-1)
-	if err != nil {
+	if c.last, err = c.newestTime(ctx, cp.Size-1); err != nil {
 		return err
 	}
-	entry, err := audit.ParseLeaf(newest.Leaf)
-	if err != nil {
-		return fmt.Errorf("entry %d: %w", cp.Size-1, err)
-	}
-	c.last = entry.Time
 
 	fresh, held := newConfig(), newTokens()
 	for after := ""; ; {
@@ -117,15 +112,32 @@ func (c *Controller) load(ctx context.Context) error {
 	return nil
 }
 
+// newestTime returns the time of the newest entry, after checking the entry.
+func (c *Controller) newestTime(ctx context.Context, seq int64) (time.Time, error) {
+	newest, err := c.opts.Store.Entry(ctx, seq)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read entry %d: %w", seq, err)
+	}
+	if newest == nil {
+		return time.Time{}, &IntegrityError{[]audit.Finding{{Seq: seq, Problem: "the entry is missing: the checkpoint signs it"}}}
+	}
+	problem, err := audit.CheckEntry(ctx, c.opts.Store, newest)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if problem != "" {
+		return time.Time{}, &IntegrityError{[]audit.Finding{{Seq: seq, Resource: newest.Columns.Resource, Problem: problem}}}
+	}
+	entry, err := audit.ParseLeaf(newest.Leaf)
+	return entry.Time, err
+}
+
 // loadState takes one row of current state into memory. Tickets and runs are
 // read when they are needed: there is no end to them.
 func (c *Controller) loadState(ctx context.Context, row audit.Current, config *Config, held *tokens) error {
 	prefix, _, _ := strings.Cut(row.Resource, "/")
 	kind := lb.Kind(prefix)
-	if (!kind.Valid() && prefix != tokenPrefix) || row.State == nil {
-		if kind.Valid() {
-			config.revision = max(config.revision, row.Seq)
-		}
+	if !kind.Valid() && prefix != tokenPrefix {
 		return nil
 	}
 	entry, err := c.made(ctx, row)
@@ -134,6 +146,10 @@ func (c *Controller) loadState(ctx context.Context, row audit.Current, config *C
 	}
 	if prefix == tokenPrefix {
 		return c.loadToken(ctx, row, held)
+	}
+	config.revision = max(config.revision, row.Seq)
+	if row.State == nil {
+		return nil
 	}
 	address, err := lb.ParseAddress(row.Resource)
 	if err != nil {
@@ -147,30 +163,41 @@ func (c *Controller) loadState(ctx context.Context, row audit.Current, config *C
 		return fmt.Errorf("state of %s: %w", row.Resource, err)
 	}
 	config.objects[kind][address.Name] = &Object{Address: address, Object: obj, Encoded: row.State, Last: entry.LastChange()}
-	config.revision = max(config.revision, row.Seq)
 	return nil
 }
 
 // made returns the entry that made a current state, after checking that it did.
 func (c *Controller) made(ctx context.Context, row audit.Current) (audit.Entry, error) {
-	wrong := func(problem string) error {
-		return &IntegrityError{[]audit.Finding{{Seq: row.Seq, Resource: row.Resource, Problem: problem}}}
+	wrong := func(seq int64, problem string) error {
+		return &IntegrityError{[]audit.Finding{{Seq: seq, Resource: row.Resource, Problem: problem}}}
 	}
 	stored, err := c.opts.Store.Entry(ctx, row.Seq)
 	if err != nil {
 		return audit.Entry{}, err
 	}
 	if stored == nil {
-		return audit.Entry{}, wrong("the entry that made the current state is missing")
+		return audit.Entry{}, wrong(row.Seq, "the entry that made the current state is missing")
 	}
 	finding, err := audit.CheckState(ctx, c.opts.Store, stored, row)
 	if err != nil {
 		return audit.Entry{}, err
 	}
 	if finding != "" {
-		return audit.Entry{}, wrong(finding)
+		return audit.Entry{}, wrong(row.Seq, finding)
 	}
-	return audit.ParseLeaf(stored.Leaf)
+	entry, err := audit.ParseLeaf(stored.Leaf)
+	if err != nil {
+		return audit.Entry{}, err
+	}
+	// An older state is true to its entry too: a revoked token would be back.
+	newest, err := c.opts.Store.Entries(ctx, Query{Resource: row.Resource, Type: entry.Type, Limit: 1})
+	if err != nil {
+		return audit.Entry{}, err
+	}
+	if len(newest) == 1 && newest[0].Seq != row.Seq {
+		return audit.Entry{}, wrong(newest[0].Seq, fmt.Sprintf("the current state claims to be of entry %d, but this one changed it last", row.Seq))
+	}
+	return entry, nil
 }
 
 // keepUnchanged takes over the objects of old that are still the same, so that

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -103,13 +103,13 @@ func (b *batch) checkPlan(call Call, plan Plan, current *Object) (warnings []str
 	if plan.Object == nil {
 		return warnings, nil
 	}
-	known := slices.DeleteFunc(plan.Object.Validate(), func(v lb.Violation) bool { return under(v.Pointer, plan.Unknown) })
+	known := lb.Settled(plan.Address.Kind, plan.Object.Validate(), plan.Unknown)
 	if len(known) > 0 {
 		return nil, refuseFields(CodeInvalid, plan.Address.String()+" is not valid", known)
 	}
 	missing, unsuitable := lb.CheckReferences(b.view, plan.Object)
 	for _, ref := range missing {
-		if under(ref.Pointer, plan.Unknown) {
+		if lb.Unsettled(plan.Address.Kind, ref.Pointer, plan.Unknown) {
 			continue
 		}
 		if !b.planned.makes(call.Run, ref.To, b.time()) {
@@ -117,18 +117,11 @@ func (b *batch) checkPlan(call Call, plan Plan, current *Object) (warnings []str
 		}
 	}
 	for _, v := range unsuitable {
-		if !under(v.Pointer, plan.Unknown) {
+		if !lb.Unsettled(plan.Address.Kind, v.Pointer, plan.Unknown) {
 			warn("%s: %s", v.Pointer, v.Detail)
 		}
 	}
 	return warnings, b.checkPlannedListener(call, plan)
-}
-
-// under reports whether a pointer is, or lies below, one of the unknown ones.
-func under(pointer string, unknown []string) bool {
-	return slices.ContainsFunc(unknown, func(u string) bool {
-		return pointer == u || strings.HasPrefix(pointer, u+"/") || strings.HasPrefix(u, pointer+"/")
-	})
 }
 
 // checkPlannedListener holds a planned listener's address against the live
@@ -136,7 +129,7 @@ func under(pointer string, unknown []string) bool {
 // those that it plans to make.
 func (b *batch) checkPlannedListener(call Call, plan Plan) error {
 	l, ok := plan.Object.(*lb.Listener)
-	if !ok || under("/port", plan.Unknown) || under("/address", plan.Unknown) {
+	if !ok || lb.Unsettled(lb.KindListener, "/port", plan.Unknown) || lb.Unsettled(lb.KindListener, "/address", plan.Unknown) {
 		return nil
 	}
 	if other := lb.CheckOverlap(b.planned.over(call.Run, b.view, b.time()), plan.Address.Name, l); other != "" {
@@ -154,8 +147,12 @@ func (b *batch) linkPlan(call Call, address lb.Address, effect audit.Effect, d *
 		return err
 	}
 	d.effect = digest
+	recent := sync.OnceValues(func() ([]Outcome, error) { return b.recentPlans(address, maxPlansSearched) })
 	for _, run := range slices.Compact([]string{call.Run, ""}) {
 		seq, ok, err := b.planOf(digest, run)
+		if err == nil && !ok {
+			seq, ok, err = maskedPlan(recent, run, effect)
+		}
 		if err != nil {
 			return err
 		}
@@ -164,37 +161,30 @@ func (b *batch) linkPlan(call Call, address lb.Address, effect audit.Effect, d *
 			return nil
 		}
 	}
-	d.plan, err = b.maskedPlan(call.Run, address, effect)
-	d.unplanned = d.plan == 0
-	return err
+	d.unplanned = true
+	return nil
 }
 
-// maskedPlan finds a plan with unknown values that an effect fulfils, or 0.
-func (b *batch) maskedPlan(run string, address lb.Address, effect audit.Effect) (int64, error) {
-	candidates, err := b.recentPlans(address, maxPlansSearched)
+// maskedPlan finds the newest of the plans with unknown values that an effect
+// fulfils, of the run if run is not empty.
+func maskedPlan(recent func() ([]Outcome, error), run string, effect audit.Effect) (seq int64, ok bool, err error) {
+	plans, err := recent()
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	found := int64(0)
-	for _, p := range candidates {
-		if len(p.Body.Unknown) == 0 {
+	for _, p := range plans {
+		if len(p.Body.Unknown) == 0 || (run != "" && p.Entry.RunID() != run) {
 			continue
 		}
 		masked, err := effect.Mask(p.Body.Unknown)
 		if err != nil {
-			return 0, err
+			return 0, false, err
 		}
-		if digest, err := masked.Digest(); err != nil || digest != p.Entry.EffectDigest {
-			continue
-		}
-		if run != "" && p.Entry.RunID() == run {
-			return p.Entry.Seq, nil
-		}
-		if found == 0 {
-			found = p.Entry.Seq
+		if digest, err := masked.Digest(); err == nil && digest == p.Entry.EffectDigest {
+			return p.Entry.Seq, true, nil
 		}
 	}
-	return found, nil
+	return 0, false, nil
 }
 
 // recentPlans returns the newest plans of an object, newest first.

@@ -12,6 +12,8 @@ const (
 	// one walk of Terraform, and not the next attempt under the same run id.
 	plannedFor  = 10 * time.Minute
 	plannedRuns = 256
+	// plannedObjects bounds what is remembered of one run.
+	plannedObjects = 20_000
 )
 
 // planned remembers what recent runs planned, so that a plan can be judged with
@@ -41,7 +43,24 @@ func (p *planned) note(run string, plan Plan, now time.Time) {
 		p.runs[run] = plans
 	}
 	plans.at = now
-	plans.objects[plan.Address] = plan.Object
+	if _, known := plans.objects[plan.Address]; known || len(plans.objects) < plannedObjects {
+		plans.objects[plan.Address] = essence(plan.Object)
+	}
+}
+
+// exists stands for an object of which nothing more is asked.
+var exists lb.Object = &lb.Pool{}
+
+// essence is what later plans ask of an object: of a listener its socket, of
+// others that they exist.
+func essence(obj lb.Object) lb.Object {
+	switch obj := obj.(type) {
+	case nil:
+		return nil
+	case *lb.Listener:
+		return &lb.Listener{Address: obj.Address, Port: obj.Port}
+	}
+	return exists
 }
 
 // of returns a run's plans while they count, or nil.

@@ -37,8 +37,9 @@ type HeldRun struct {
 }
 
 // RegisterRun records a run. Registering the same again is Unchanged: every
-// provider process of one Terraform command does it. A run belongs to the actor
-// who registered it first.
+// provider process of one Terraform command does it. A pipeline may plan with
+// one actor's token and apply with another's, so a run does not belong to who
+// registered it first; each entry says who acted, also when claims change.
 func (c *Controller) RegisterRun(ctx context.Context, call Call, id string, claims any) (Outcome, error) {
 	encoded, err := lb.Canonical(claims)
 	if err != nil {
@@ -56,15 +57,12 @@ func (c *Controller) RegisterRun(ctx context.Context, call Call, id string, clai
 			return d, err
 		}
 		if revision != 0 {
-			if held.RegisteredBy != call.Actor.Name {
-				return d, refuse(CodePreconditionFailed, "run %s was registered by %s; a run belongs to one actor", id, held.RegisteredBy)
-			}
 			if bytes.Equal(held.Claims, encoded) {
 				outcome, err := b.outcome(revision)
 				outcome.Unchanged = true
 				return draft{existing: &outcome}, err
 			}
-			d.base, run.FirstSeen = revision, held.FirstSeen
+			d.base, run.FirstSeen, run.RegisteredBy = revision, held.FirstSeen, held.RegisteredBy
 			if d.body.Before, err = lb.Canonical(held); err != nil {
 				return d, err
 			}
@@ -76,7 +74,7 @@ func (c *Controller) RegisterRun(ctx context.Context, call Call, id string, clai
 
 func checkRun(id string, claims []byte) lb.Violations {
 	var vs lb.Violations
-	if id == "" || len(id) > maxRunIDLength || strings.IndexFunc(id, func(r rune) bool { return !unicode.IsGraphic(r) || r == unicode.ReplacementChar || r == ' ' }) >= 0 {
+	if id == "" || len(id) > maxRunIDLength || strings.IndexFunc(id, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar || r == ' ' }) >= 0 {
 		vs = append(vs, lb.Violation{Detail: fmt.Sprintf("the run's id must be 1 to %d printable bytes without spaces", maxRunIDLength)})
 	}
 	if len(claims) > maxClaimsLength {

@@ -49,7 +49,7 @@ func (c *Controller) ActOnTicket(ctx context.Context, call Call, id string, acti
 			return d, err
 		}
 		if revision == 0 {
-			return d, refuse(CodeNotFound, "there is no ticket %.64q", id)
+			return d, refuse(CodeNotFound, "there is no ticket %q", Recordable(id, 64))
 		}
 		d.base = revision
 		if d.body.Before, err = lb.Canonical(t); err != nil {

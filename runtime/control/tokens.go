@@ -114,6 +114,9 @@ func (c *Controller) CreateToken(ctx context.Context, call Call, actor string, r
 		if !notAfter.IsZero() && !notAfter.After(b.time()) {
 			vs = append(vs, lb.Violation{Pointer: "/not_after", Detail: "has already passed"})
 		}
+		if notAfter.UTC().Year() > 9999 {
+			vs = append(vs, lb.Violation{Pointer: "/not_after", Detail: "is too far away"})
+		}
 		if len(vs) > 0 {
 			return draft{}, refuseFields(CodeInvalid, "the token is not valid", vs)
 		}
@@ -143,7 +146,7 @@ func (c *Controller) RevokeToken(ctx context.Context, call Call, id string) (Out
 			return d, err
 		}
 		if revision == 0 {
-			return d, refuse(CodeNotFound, "there is no token %.64q", id)
+			return d, refuse(CodeNotFound, "there is no token %q", Recordable(id, 64))
 		}
 		if token.Revoked {
 			outcome, err := b.outcome(revision)

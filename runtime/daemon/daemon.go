@@ -158,7 +158,10 @@ func (d *Daemon) Failed() <-chan error { return d.failed }
 func (d *Daemon) Close(ctx context.Context) error {
 	var errs []error
 	if d.http != nil {
-		errs = append(errs, d.http.Shutdown(ctx))
+		if err := d.http.Shutdown(ctx); err != nil {
+			// Whoever is still connected has had their time.
+			errs = append(errs, err, d.http.Close())
+		}
 	}
 	d.Controller.Close()
 	errs = append(errs, d.Store.Close(), d.Engine.Shutdown(ctx))

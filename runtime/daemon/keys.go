@@ -42,7 +42,17 @@ func loadSigner(c Config, newLog bool) (*audit.Signer, error) {
 	if c.Log.Origin != "" && c.Log.Origin != signer.Origin() {
 		return nil, fmt.Errorf("log.origin is %q but the log's key is for %q; an origin is for good", c.Log.Origin, signer.Origin())
 	}
-	return signer, nil
+	return signer, publishKey(c, signer)
+}
+
+// publishKey writes the public key where it isn't yet: the private key may be
+// the operator's own, or the first start may have been cut short.
+func publishKey(c Config, signer *audit.Signer) error {
+	err := writeNew(filepath.Join(c.DataDir, PublicKeyName), signer.PublicKey()+"\n", 0o644)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("log public key: %w", err)
+	}
+	return nil
 }
 
 func makeSigningKey(c Config) (string, error) {
@@ -55,13 +65,7 @@ func makeSigningKey(c Config) (string, error) {
 		return "", fmt.Errorf("log.origin %q: %w", origin, err)
 	}
 	text := skey + "\n" + vkey + "\n"
-	if err := writeNew(c.Log.KeyFile, text, 0o600); err != nil {
-		return "", err
-	}
-	if err := os.WriteFile(filepath.Join(c.DataDir, PublicKeyName), []byte(vkey+"\n"), 0o644); err != nil { //nolint:gosec // public
-		return "", err
-	}
-	return text, nil
+	return text, writeNew(c.Log.KeyFile, text, 0o600)
 }
 
 // loadBox reads the identity that private keys are sealed to, or makes one for

@@ -71,6 +71,11 @@ func Split(text string) (id string, hash []byte, err error) {
 	return parts[1], hashSecret(parts[2]), nil
 }
 
+var tokenPattern = regexp.MustCompile(fmt.Sprintf(`%s_[0-9a-f]{%d}_[A-Za-z0-9_-]{%d}`, Prefix, 2*idBytes, base64.RawURLEncoding.EncodedLen(secretBytes)))
+
+// HoldsToken reports whether a text has something in it that looks like a token.
+func HoldsToken(text string) bool { return tokenPattern.MatchString(text) }
+
 // Matches compares a presented hash with the kept one in constant time.
 func Matches(kept, presented []byte) bool { return subtle.ConstantTimeCompare(kept, presented) == 1 }
 

@@ -23,7 +23,7 @@ import (
 const (
 	MaxChainBytes         = 256 << 10
 	MaxChainCertificates  = 20
-	MaxPrivateKeyBytes    = 32 << 10
+	MaxPrivateKeyBytes    = 16 << 10
 	MinRSABits            = 2048
 	MaxRSABits            = 8192 // as crypto/tls accepts
 	MaxPrivateKeyVersion  = 1 << 31

@@ -14,7 +14,8 @@ type Duration time.Duration
 // has no unit and is refused.
 func ParseDuration(s string) (Duration, error) {
 	d, err := time.ParseDuration(s)
-	if err != nil {
+	// The standard library takes "0" without a unit.
+	if err != nil || s[len(s)-1] == '0' {
 		return 0, &durationError{s}
 	}
 	return Duration(d), nil

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -51,11 +52,18 @@ func (m *Meta) validate(c checker) {
 	}
 }
 
+// HoldsPrivateKey reports whether a text has a private key in PEM in it, or the
+// beginning or end of one.
+func HoldsPrivateKey(text string) bool { return strings.Contains(text, pemTypePrivateKeyWord+"-----") }
+
 // checkText holds a free text to a length and to printable characters, so that
 // a terminal or a log line cannot be confused by what a user wrote.
 func checkText(c checker, s string, maxBytes int) {
 	if len(s) > maxBytes {
 		c.fail("is %d bytes long; at most %d are allowed", len(s), maxBytes)
+	}
+	if HoldsPrivateKey(s) {
+		c.fail("must not contain a private key")
 	}
 	if !utf8.ValidString(s) {
 		c.fail("must be valid UTF-8")

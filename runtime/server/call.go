@@ -6,22 +6,16 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
-	"unicode"
-
-	"github.com/google/uuid"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/identity"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/ticket"
 )
 
 // call is one request on its way through a handler.
@@ -30,7 +24,9 @@ type call struct {
 	op        api.Operation
 	requestID string
 	actor     identity.Actor
-	body      []byte
+	// key is the idempotency key, a UUID or "".
+	key  string
+	body []byte
 	// subject is what the call is about, for the record of a refusal.
 	subject control.Subject
 	// secret marks a call whose body carries one, and is not digested.
@@ -63,66 +59,19 @@ func (s *server) handle(c *call, w http.ResponseWriter, handle handler) (a *answ
 			a, err = nil, fmt.Errorf("handler of %s failed: %v", c.op.ID, p)
 		}
 	}()
-	if !c.op.Open {
-		if err := s.authenticate(c); err != nil {
-			return nil, err
-		}
-	}
-	if c.op.Request != nil {
-		if err := c.readBody(w); err != nil {
-			return nil, err
-		}
+	if err := s.admit(c, w); err != nil {
+		return nil, err
 	}
 	return handle(s, c)
 }
 
-// requestID keeps a sane id of the caller's or makes one.
-func requestID(r *http.Request) string {
-	id := r.Header.Get(api.HeaderRequestID)
-	if id == "" || len(id) > 64 || strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
-		return uuid.NewString()
-	}
-	return id
-}
-
-func (s *server) authenticate(c *call) error {
-	scheme, token, _ := strings.Cut(c.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		s.metrics.unauthenticated.Inc()
-		return api.NewProblem(api.CodeUnauthenticated, "this call needs a token: send it as Authorization: Bearer …")
-	}
-	actor, err := s.Controller.Authenticate(token)
-	if err != nil {
-		s.metrics.unauthenticated.Inc()
-		return api.NewProblem(api.CodeUnauthenticated, "the token is not valid: it is unknown, expired or revoked")
-	}
-	c.actor = actor
-	return nil
-}
-
-func (c *call) readBody(w http.ResponseWriter) error {
-	if media, _, err := mime.ParseMediaType(c.Header.Get("Content-Type")); err != nil || media != api.ContentJSON {
-		return api.NewProblem(api.CodeMediaType, "send the body as Content-Type: application/json")
-	}
-	b, err := io.ReadAll(http.MaxBytesReader(w, c.Body, maxRequestBytes))
-	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			return api.NewProblem(api.CodeTooLarge, fmt.Sprintf("the body has more than %d bytes", maxRequestBytes))
-		}
-		return api.NewProblem(api.CodeMalformed, "the body could not be read to its end")
-	}
-	c.body = b
-	return nil
-}
-
 // control returns who asks, under what, and how to recognise a retry.
-func (c *call) control() (control.Call, error) {
+func (c *call) control() control.Call {
 	out := control.Call{
 		Actor:  c.actor,
-		Ticket: c.Header.Get(api.HeaderTicket),
-		Run:    c.Header.Get(api.HeaderRun),
-		Key:    c.Header.Get(api.HeaderIdempotencyKey),
+		Ticket: bounded(c.Header.Get(api.HeaderTicket), ticket.MaxIDLength),
+		Run:    bounded(c.Header.Get(api.HeaderRun), api.MaxRunIDLength),
+		Key:    c.key,
 		Request: audit.Request{
 			ID:        c.requestID,
 			Method:    c.Method,
@@ -130,12 +79,6 @@ func (c *call) control() (control.Call, error) {
 			UserAgent: bounded(c.UserAgent(), 256),
 		},
 	}
-	if out.Key != "" {
-		if _, err := uuid.Parse(out.Key); err != nil || len(out.Key) != 36 {
-			return out, api.NewProblem(api.CodeIdempotencyKey, "Idempotency-Key must be a UUID, such as "+uuid.NewString())
-		}
-	}
-	out.Ticket, out.Run = bounded(out.Ticket, 64), bounded(out.Run, api.MaxRunIDLength)
 	if host, _, err := net.SplitHostPort(c.RemoteAddr); err == nil {
 		out.Request.SourceIP = host
 	}
@@ -149,21 +92,7 @@ func (c *call) control() (control.Call, error) {
 	}
 	whole.Write(sum[:])
 	out.Digest = hex.EncodeToString(whole.Sum(nil))
-	return out, nil
-}
-
-// bounded makes a header's text safe to record: printable and short.
-func bounded(s string, limit int) string {
-	s = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
-			return '?'
-		}
-		return r
-	}, s)
-	if len(s) > limit {
-		s = strings.ToValidUTF8(s[:limit], "")
-	}
-	return s
+	return out
 }
 
 // require refuses, and records, a call that the actor's role does not permit.
@@ -184,11 +113,13 @@ func (s *server) require(c *call, p identity.Permission) error {
 
 // refuse records a refusal that was decided here and returns it as a problem.
 func (s *server) refuse(c *call, refusal audit.Refusal) error {
-	who, err := c.control()
-	if err != nil {
-		return err
-	}
+	who := c.control()
 	outcome, err := s.Controller.Refuse(c.Context(), who, c.subject, refusal, nil)
+	if err == nil && outcome.Refusal() == nil {
+		// The key was answered when the call was still permitted.
+		who.Key = ""
+		outcome, err = s.Controller.Refuse(c.Context(), who, c.subject, refusal, nil)
+	}
 	if err != nil {
 		return err
 	}
@@ -210,43 +141,4 @@ func (s *server) asRefusal(c *call, err error) error {
 		return err
 	}
 	return s.refuse(c, audit.Refusal{Code: string(api.CodeInvalid), Detail: "the body is not valid: " + violations.Error(), Violations: violations})
-}
-
-// page reads the paging parameters. The cursor is a seq or a name.
-func (c *call) page() (limit int, cursor string, err error) {
-	limit, cursor = api.DefaultPageSize, c.URL.Query().Get("cursor")
-	if text := c.URL.Query().Get("limit"); text != "" {
-		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > api.MaxPageSize {
-			return 0, "", badParameter("limit", fmt.Sprintf("must be a number between 1 and %d", api.MaxPageSize))
-		}
-	}
-	return limit, cursor, nil
-}
-
-// before reads a cursor that is a seq.
-func before(cursor string) (int64, error) {
-	if cursor == "" {
-		return 0, nil
-	}
-	seq, err := strconv.ParseInt(cursor, 10, 64)
-	if err != nil || seq < 1 {
-		return 0, badParameter("cursor", "must be the next of a page")
-	}
-	return seq, nil
-}
-
-func badParameter(name, detail string) error {
-	return api.NewProblem(api.CodeMalformed, "query parameter "+name+" "+detail)
-}
-
-func (c *call) timeParameter(name string) (time.Time, error) {
-	text := c.URL.Query().Get(name)
-	if text == "" {
-		return time.Time{}, nil
-	}
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return time.Time{}, badParameter(name, "must be an RFC 3339 time, such as 2026-01-31T14:05:00Z")
-	}
-	return t, nil
 }

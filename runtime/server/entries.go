@@ -15,6 +15,13 @@ import (
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
+// Bounds of the work for a page, since bodies may be large.
+const (
+	// maxPageBytes ends a page early: the next one goes on from there.
+	maxPageBytes  = 8 << 20
+	entriesAtOnce = 20
+)
+
 func (s *server) listEntries(c *call) (*answer, error) {
 	values := c.URL.Query()
 	q := control.Query{
@@ -47,26 +54,33 @@ func (s *server) entries(c *call, q control.Query) (*answer, error) {
 	if include != "" && include != "patch" {
 		return nil, badParameter("include", "must be patch")
 	}
-	q.Limit = limit
-	rows, err := s.Log.Entries(c.Context(), q)
-	if err != nil {
-		return nil, err
-	}
-	list := api.EntryList{Items: make([]api.EntryRecord, 0, len(rows))}
-	for i := range rows {
-		record, err := entryRecord(&rows[i])
+	list := api.EntryList{Items: []api.EntryRecord{}}
+	for size := 0; len(list.Items) < limit; {
+		q.Limit = min(limit-len(list.Items), entriesAtOnce)
+		rows, err := s.Log.Entries(c.Context(), q)
 		if err != nil {
 			return nil, err
 		}
-		record.Body = nil
-		if include == "" {
-			record.Patch = nil
+		for i := range rows {
+			record, err := entryRecord(&rows[i], include == "patch")
+			if err != nil {
+				return nil, err
+			}
+			record.Body = nil
+			list.Items = append(list.Items, record)
+			q.Before = rows[i].Seq
+			if size += len(rows[i].Leaf) + len(rows[i].Body); size >= maxPageBytes {
+				break
+			}
 		}
-		list.Items = append(list.Items, record)
+		if q.Before == 0 || len(rows) < q.Limit && size < maxPageBytes {
+			return ok(list) // the log's beginning, or the last that match
+		}
+		if size >= maxPageBytes {
+			break
+		}
 	}
-	if len(rows) == limit && rows[limit-1].Seq > 0 {
-		list.Next = strconv.FormatInt(rows[limit-1].Seq, 10)
-	}
+	list.Next = strconv.FormatInt(q.Before, 10)
 	return ok(list)
 }
 
@@ -82,19 +96,22 @@ func (s *server) getEntry(c *call) (*answer, error) {
 	if row == nil {
 		return nil, api.NewProblem(api.CodeNotFound, fmt.Sprintf("there is no entry %d", seq))
 	}
-	record, err := entryRecord(row)
+	record, err := entryRecord(row, true)
 	if err != nil {
 		return nil, err
 	}
 	return ok(record)
 }
 
-// entryRecord renders a stored entry. The header is read from the very bytes
-// that the tree commits to.
-func entryRecord(row *audit.Row) (api.EntryRecord, error) {
+// entryRecord renders a stored entry, if wanted with its body and patch. The
+// header is read from the very bytes that the tree commits to.
+func entryRecord(row *audit.Row, withBody bool) (api.EntryRecord, error) {
 	record := api.EntryRecord{LeafHash: tlog.RecordHash(row.Leaf).String()}
 	if err := json.Unmarshal(row.Leaf, &record.Entry); err != nil {
 		return record, fmt.Errorf("header of entry %d: %w", row.Seq, err)
+	}
+	if !withBody {
+		return record, nil
 	}
 	record.Body = &api.EntryBody{}
 	if err := json.Unmarshal(row.Body, record.Body); err != nil {

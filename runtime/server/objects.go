@@ -23,7 +23,6 @@ func (s *server) named(c *call) (lb.Address, error) {
 		if c.Method == http.MethodGet {
 			return address, api.NewProblem(api.CodeNotFound, "a "+string(c.op.Kind)+"'s name "+msg)
 		}
-		c.subject.Resource = bounded(address.String(), 128)
 		return address, s.refuse(c, audit.Refusal{
 			Code: string(api.CodeInvalid), Detail: "the name in the path " + msg,
 			Violations: []lb.Violation{{Pointer: "/name", Detail: msg}},
@@ -33,11 +32,6 @@ func (s *server) named(c *call) (lb.Address, error) {
 }
 
 func (s *server) putObject(c *call) (*answer, error) {
-	c.secret = c.op.Kind == lb.KindCertificate
-	c.subject = control.Subject{Resource: bounded(c.address().String(), 128), Op: string(lb.OpUpdate)}
-	if c.Header.Get(api.HeaderIfNoneMatch) != "" {
-		c.subject.Op = string(lb.OpCreate)
-	}
 	if err := s.require(c, identity.Change); err != nil {
 		return nil, err
 	}
@@ -52,10 +46,7 @@ func (s *server) putObject(c *call) (*answer, error) {
 	if put.Object, put.PrivateKey, err = s.decodeObject(c); err != nil {
 		return nil, err
 	}
-	who, err := c.control()
-	if err != nil {
-		return nil, err
-	}
+	who := c.control()
 	outcome, err := s.Controller.Put(c.Context(), who, put)
 	if err != nil {
 		return nil, err
@@ -90,7 +81,6 @@ func (s *server) decodeObject(c *call) (lb.Object, string, error) {
 }
 
 func (s *server) deleteObject(c *call) (*answer, error) {
-	c.subject = control.Subject{Resource: bounded(c.address().String(), 128), Op: string(lb.OpDelete)}
 	if err := s.require(c, identity.Change); err != nil {
 		return nil, err
 	}
@@ -102,10 +92,7 @@ func (s *server) deleteObject(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	who, err := c.control()
-	if err != nil {
-		return nil, err
-	}
+	who := c.control()
 	outcome, err := s.Controller.Delete(c.Context(), who, address, pre)
 	if err != nil {
 		return nil, err
@@ -164,14 +151,16 @@ func (s *server) listObjects(c *call) (*answer, error) {
 	}
 	objects, _ := s.Controller.Config().List(c.op.Kind)
 	list := api.ObjectList{Items: []api.Object{}}
+	size := 0
 	for _, o := range objects {
 		if o.Address.Name <= cursor {
 			continue
 		}
-		if len(list.Items) == limit {
-			list.Next = list.Items[limit-1].Name
+		if len(list.Items) == limit || size >= maxPageBytes {
+			list.Next = list.Items[len(list.Items)-1].Name
 			break
 		}
+		size += len(o.Encoded)
 		list.Items = append(list.Items, objectOf(o))
 	}
 	return ok(list)

@@ -1,9 +1,12 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"slices"
-	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
@@ -17,7 +20,6 @@ const (
 )
 
 func (s *server) plan(c *call) (*answer, error) {
-	c.subject = control.Subject{Op: "plan"}
 	if err := s.require(c, identity.Plan); err != nil {
 		return nil, err
 	}
@@ -32,21 +34,27 @@ func (s *server) plan(c *call) (*answer, error) {
 	}
 	if req.Object != nil {
 		obj, err := lb.Decode(req.Kind, req.Object)
-		if err := s.asRefusal(c, below("/object", err)); err != nil {
+		var violations lb.Violations
+		if errors.As(err, &violations) {
+			err = inObject(violations)
+		}
+		if err := s.asRefusal(c, err); err != nil {
 			return nil, err
 		}
 		plan.Object = obj
+		if err := s.asRefusal(c, checkUnknown(req).Err()); err != nil {
+			return nil, err
+		}
 	}
-	who, err := c.control()
-	if err != nil {
-		return nil, err
-	}
+	who := c.control()
 	outcome, err := s.Controller.Plan(c.Context(), who, plan)
 	if err != nil {
 		return nil, err
 	}
 	if outcome.Refusal() != nil {
-		return nil, problemOf(&outcome)
+		p := problemOf(&outcome)
+		p.Violations = inObject(p.Violations)
+		return nil, p
 	}
 	patch, err := lb.Diff(outcome.Body.Before, outcome.Body.After)
 	if err != nil {
@@ -80,23 +88,43 @@ func checkPlan(req api.PlanRequest) lb.Violations {
 	if len(req.Unknown) > maxUnknown {
 		add("/unknown", fmt.Sprintf("has %d pointers; at most %d are allowed", len(req.Unknown), maxUnknown))
 	}
-	for i, pointer := range req.Unknown {
-		if !strings.HasPrefix(pointer, "/") || len(pointer) > maxPointerLength {
+	for i, pointer := range req.Unknown[:min(len(req.Unknown), maxUnknown)] {
+		if !jsontext.Pointer(pointer).IsValid() || pointer == "" || len(pointer) > maxPointerLength || bounded(pointer, maxPointerLength) != pointer {
 			add(fmt.Sprintf("/unknown/%d", i), "must be a JSON pointer into the object")
 		}
 	}
 	return vs
 }
 
-// below moves the violations of a part of the body to where it stands.
-func below(prefix string, err error) error {
-	vs, ok := err.(lb.Violations) //nolint:errorlint // lb returns them unwrapped
-	if !ok {
-		return err
+// checkUnknown holds the unknown pointers to what is left out of the object: a
+// value that is there would go unvalidated.
+func checkUnknown(req api.PlanRequest) lb.Violations {
+	var object any
+	if err := json.Unmarshal(req.Object, &object); err != nil {
+		return lb.Violations{{Pointer: "/object", Detail: "is not valid JSON"}}
 	}
+	var vs lb.Violations
+	for i, pointer := range req.Unknown {
+		in := object
+		for token := range jsontext.Pointer(pointer).Tokens() {
+			members, ok := in.(map[string]any)
+			if !ok && in != nil {
+				break
+			}
+			in = members[token]
+		}
+		if in != nil && len(vs) < lb.MaxViolations {
+			vs = append(vs, lb.Violation{Pointer: fmt.Sprintf("/unknown/%d", i), Detail: "points at a value that the object has; leave out what is not known"})
+		}
+	}
+	return vs
+}
+
+// inObject moves violations of an object to where it stands in the body.
+func inObject(vs lb.Violations) lb.Violations {
 	out := make(lb.Violations, len(vs))
 	for i, v := range vs {
-		out[i] = lb.Violation{Pointer: prefix + v.Pointer, Detail: v.Detail}
+		out[i] = lb.Violation{Pointer: "/object" + v.Pointer, Detail: v.Detail}
 	}
 	return out
 }

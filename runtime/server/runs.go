@@ -18,7 +18,6 @@ import (
 
 func (s *server) putRun(c *call) (*answer, error) {
 	id := c.PathValue("id")
-	c.subject = control.Subject{Resource: bounded("run/"+id, api.MaxRunIDLength+8), Op: "register"}
 	if err := s.require(c, identity.RegisterRun); err != nil {
 		return nil, err
 	}
@@ -26,14 +25,11 @@ func (s *server) putRun(c *call) (*answer, error) {
 	if err := s.decode(c, &claims); err != nil {
 		return nil, err
 	}
-	if err := s.asRefusal(c, checkClaims(&claims).Err()); err != nil {
+	if err := s.asRefusal(c, checkRun(id, &claims).Err()); err != nil {
 		return nil, err
 	}
-	who, err := c.control()
-	if err != nil {
-		return nil, err
-	}
-	who.Run = id
+	who := c.control()
+	who.Run = bounded(id, api.MaxRunIDLength)
 	outcome, err := s.Controller.RegisterRun(c.Context(), who, id, claims)
 	if err != nil {
 		return nil, err
@@ -44,10 +40,13 @@ func (s *server) putRun(c *call) (*answer, error) {
 	return s.getRun(c)
 }
 
-// checkClaims bounds each claim. They are free text, so control characters are
-// refused before they can reach anybody's terminal.
-func checkClaims(claims *api.RunClaims) lb.Violations {
+// checkRun bounds the id and each claim. They are free text, so control
+// characters are refused before they can reach anybody's terminal.
+func checkRun(id string, claims *api.RunClaims) lb.Violations {
 	var vs lb.Violations
+	if id == "" || bounded(id, api.MaxRunIDLength) != id || strings.Contains(id, " ") {
+		vs = append(vs, lb.Violation{Pointer: "/id", Detail: fmt.Sprintf("the id in the path must be 1 to %d printable bytes without spaces", api.MaxRunIDLength)})
+	}
 	v := reflect.ValueOf(claims).Elem()
 	for i := range v.NumField() {
 		text := v.Field(i).String()

@@ -40,7 +40,6 @@ const (
 	maxRequestBytes = lb.MaxObjectBytes + lb.MaxPrivateKeyBytes + 64<<10
 	// decisionTimeout bounds the wait for the write path.
 	decisionTimeout = 20 * time.Second
-	readTimeout     = 15 * time.Second
 )
 
 // server holds what handlers share. It has no state of its own.
@@ -76,8 +75,8 @@ func New(opts Options) http.Handler {
 		}
 		mux.Handle(op.Method+" "+op.Path, s.operation(op))
 	}
-	mux.HandleFunc("/", s.notFound(mux))
-	return mux
+	mux.Handle("/", s.notFound(mux))
+	return s.cleanPaths(mux)
 }
 
 // handlers by operation id; objects are answered by operation id without the kind.

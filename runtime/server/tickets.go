@@ -14,7 +14,6 @@ import (
 )
 
 func (s *server) openTicket(c *call) (*answer, error) {
-	c.subject = control.Subject{Resource: "ticket", Op: "open"}
 	if err := s.require(c, identity.OpenTicket); err != nil {
 		return nil, err
 	}
@@ -22,10 +21,7 @@ func (s *server) openTicket(c *call) (*answer, error) {
 	if err := s.decode(c, &req); err != nil {
 		return nil, err
 	}
-	who, err := c.control()
-	if err != nil {
-		return nil, err
-	}
+	who := c.control()
 	who.Ticket = bounded(req.ID, ticket.MaxIDLength)
 	scope := ticket.Scope{Addresses: req.Scope.Addresses}
 	for _, op := range req.Scope.Operations {
@@ -50,9 +46,8 @@ func (s *server) actOnTicket(c *call) (*answer, error) {
 	id, action := c.PathValue("id"), ticket.Action(c.PathValue("action"))
 	permission, known := actions[action]
 	if !known {
-		return nil, api.NewProblem(api.CodeNotFound, fmt.Sprintf("a ticket has no action %.32q; actions are %v", string(action), ticket.Actions))
+		return nil, s.refuseProblem(c, api.NewProblem(api.CodeNotFound, fmt.Sprintf("a ticket has no action %s; actions are %v", bounded(string(action), 32), ticket.Actions)))
 	}
-	c.subject = control.Subject{Resource: bounded("ticket/"+id, 128), Op: string(action)}
 	if err := s.require(c, permission); err != nil {
 		return nil, err
 	}
@@ -60,10 +55,7 @@ func (s *server) actOnTicket(c *call) (*answer, error) {
 	if err := s.decode(c, &req); err != nil {
 		return nil, err
 	}
-	who, err := c.control()
-	if err != nil {
-		return nil, err
-	}
+	who := c.control()
 	who.Ticket = bounded(id, ticket.MaxIDLength)
 	outcome, err := s.Controller.ActOnTicket(c.Context(), who, id, action, req.Comment)
 	return s.ticketAnswer(c, http.StatusOK, &outcome, err)

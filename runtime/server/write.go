@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"path"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -72,13 +74,15 @@ func (s *server) problem(c *call, err error) *api.Problem {
 	}
 	level := s.Logger.Error
 	switch {
+	case errors.Is(err, context.Canceled):
+		level = s.Logger.Debug
+		p = api.NewProblem(api.CodeLogUnavailable, "the call was given up")
 	case errors.Is(err, control.ErrLogFull):
 		p = api.NewProblem(api.CodeLogFull, "the change log has no space left, so nothing was changed; traffic is not affected. Free space on the log's disk and try again")
 	case errors.Is(err, control.ErrLogUnavailable), errors.Is(err, control.ErrLogBroken):
 		p = api.NewProblem(api.CodeLogUnavailable, "the change log could not be written, so it is not certain whether the change happened; traffic is not affected. Try again with the same idempotency key: if it did happen you get its answer")
-	case errors.Is(err, context.Canceled):
-		level = s.Logger.Debug
-		p = api.NewProblem(api.CodeLogUnavailable, "the call was given up")
+	case errors.Is(err, context.DeadlineExceeded):
+		p = api.NewProblem(api.CodeLogUnavailable, "the log could not be read in time; ask for less, or try again")
 	default:
 		p = api.NewProblem(api.CodeInternal, "something went wrong in the runtime; its operator finds the cause in the log under this request id")
 	}
@@ -106,10 +110,26 @@ func etag(revision int64) string { return strconv.Quote(strconv.FormatInt(revisi
 
 func ok(body any) (*answer, error) { return &answer{status: http.StatusOK, body: body}, nil }
 
+// cleanPaths answers paths that are not in their shortest form as paths that
+// don't exist, where ServeMux would redirect a call with its token elsewhere.
+func (s *server) cleanPaths(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		escaped := r.URL.EscapedPath()
+		clean := path.Clean(escaped)
+		if strings.HasSuffix(escaped, "/") && clean != "/" {
+			clean += "/"
+		}
+		if clean != escaped {
+			s.nowhere(w, r, api.NewProblem(api.CodeNotFound, "there is nothing at this path: write it without empty segments and dots"))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // notFound answers paths and methods that no operation has.
 func (s *server) notFound(mux *http.ServeMux) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		c := &call{Request: r, op: api.Operation{ID: "none"}, requestID: requestID(r)}
 		problem := api.NewProblem(api.CodeNotFound, "there is nothing at this path; /v1/openapi.json lists what there is")
 		for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodPost, http.MethodDelete} {
 			probe := r.Clone(r.Context())
@@ -119,6 +139,12 @@ func (s *server) notFound(mux *http.ServeMux) http.HandlerFunc {
 				problem = api.NewProblem(api.CodeMethod, "this path does not take "+bounded(r.Method, 16)+"; the Allow header lists what it takes")
 			}
 		}
-		s.metrics.observe(c.op.ID, s.write(w, c, nil, problem), 0)
+		s.nowhere(w, r, problem)
 	}
+}
+
+// nowhere answers a call that is no operation's.
+func (s *server) nowhere(w http.ResponseWriter, r *http.Request, problem *api.Problem) {
+	c := &call{Request: r, op: api.Operation{ID: "none"}, requestID: requestID(r)}
+	s.metrics.observe(c.op.ID, s.write(w, c, nil, problem), 0)
 }

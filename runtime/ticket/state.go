@@ -3,6 +3,7 @@ package ticket
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
@@ -90,6 +91,9 @@ func (t *Ticket) StateAt(now time.Time) State {
 func (t Ticket) Act(action Action, by, comment string, now time.Time) (Ticket, error) {
 	if len(comment) > MaxTextLength {
 		return t, lb.Violations{{Pointer: "/comment", Detail: fmt.Sprintf("is %d bytes long; at most %d are allowed", len(comment), MaxTextLength)}}
+	}
+	if strings.ContainsFunc(comment, unprintable) {
+		return t, lb.Violations{{Pointer: "/comment", Detail: "must not contain control or invisible characters"}}
 	}
 	state := t.StateAt(now)
 	next, ok := transitions[state][action]

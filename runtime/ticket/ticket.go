@@ -131,7 +131,7 @@ func (t *Ticket) validate(now time.Time) lb.Violations {
 		add("/id", "%s", msg)
 	}
 	if !slices.Contains(Types, t.Type) {
-		add("/type", "%q must be one of standard, normal and emergency", string(t.Type))
+		add("/type", "%.32q must be one of standard, normal and emergency", string(t.Type))
 	}
 	if t.Type == Emergency {
 		add("/type", "emergency tickets are not available yet; open a normal one and have it approved")
@@ -163,6 +163,8 @@ func (t *Ticket) validate(now time.Time) lb.Violations {
 		add("/not_after", "must be after not_before")
 	case !t.NotAfter.After(now):
 		add("/not_after", "has already passed")
+	case t.NotAfter.Year() > 9999:
+		add("/not_after", "is too far away")
 	case t.NotAfter.Sub(t.NotBefore) > MaxWindow:
 		add("/not_after", "makes the window longer than %d days", int(MaxWindow.Hours()/24))
 	}
@@ -175,15 +177,20 @@ func (s Scope) validate(add func(pointer, format string, args ...any)) {
 	}
 	if len(s.Addresses) > MaxScopeAddresses {
 		add("/scope/addresses", "has %d globs; at most %d are allowed", len(s.Addresses), MaxScopeAddresses)
+		return
 	}
 	for i, glob := range s.Addresses {
 		if msg := checkGlob(glob); msg != "" {
 			add(fmt.Sprintf("/scope/addresses/%d", i), "%s", msg)
 		}
 	}
+	if len(s.Operations) > len(lb.Ops) {
+		add("/scope/operations", "has %d operations; there are only %d", len(s.Operations), len(lb.Ops))
+		return
+	}
 	for i, op := range s.Operations {
 		if !slices.Contains(lb.Ops, op) {
-			add(fmt.Sprintf("/scope/operations/%d", i), "%q must be one of create, update and delete", string(op))
+			add(fmt.Sprintf("/scope/operations/%d", i), "%.32q must be one of create, update and delete", string(op))
 		}
 	}
 }
@@ -192,8 +199,8 @@ func checkGlob(glob string) string {
 	if glob == "*" {
 		return ""
 	}
-	if _, err := path.Match(glob, ""); err != nil || len(glob) > 200 || strings.Count(glob, "/") != 1 {
-		return fmt.Sprintf("%.200q must be a glob over kind/name, such as pool/web, route/shop-* or *", glob)
+	if _, err := path.Match(glob, ""); err != nil || len(glob) > 200 || strings.Count(glob, "/") != 1 || strings.ContainsFunc(glob, unprintable) {
+		return fmt.Sprintf("%.32q must be a glob over kind/name, such as pool/web, route/shop-* or *", glob)
 	}
 	return ""
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
 )
 
 // version is set when a release is built.
@@ -34,6 +35,13 @@ var errMismatch = errors.New("verification failed")
 // usageError is a mistake in how a command was called.
 type usageError struct{ error }
 
+// ranError is an error of a command that ran. What cobra finds before that (an
+// unknown command, a missing flag) is a mistake in how it was called.
+type ranError struct{ error }
+
+// Unwrap returns the command's own error.
+func (e ranError) Unwrap() error { return e.error }
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := newRoot().ExecuteContext(ctx)
@@ -44,7 +52,9 @@ func main() {
 // report prints an error and chooses the exit code.
 func report(err error) int {
 	var problem *api.Problem
+	var refused *control.Refused
 	var usage usageError
+	var ran ranError
 	switch {
 	case err == nil:
 		return exitOK
@@ -53,7 +63,10 @@ func report(err error) int {
 	case errors.As(err, &problem):
 		printProblem(os.Stderr, problem)
 		return exitRefused
-	case errors.As(err, &usage):
+	case errors.As(err, &refused):
+		fmt.Fprintf(os.Stderr, "auditlb: %v\n  (%s, recorded in the log)\n", refused, refused.Code)
+		return exitRefused
+	case errors.As(err, &usage), !errors.As(err, &ran):
 		fmt.Fprintf(os.Stderr, "auditlb: %v\n", err)
 		return exitUsage
 	}
@@ -95,7 +108,35 @@ Exit codes: 0 done, 1 failed, 2 called wrongly, 3 refused by auditlb,
 		newGet(c), newList(c), newHistory(c), newShow(c), newRun(c),
 		newVerify(c), newWhoami(c),
 	)
+	markRan(root)
 	return root
+}
+
+// markRan tells the errors of the commands from those that cobra finds.
+func markRan(cmd *cobra.Command) {
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			if err := run(cmd, args); err != nil {
+				return ranError{err}
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		markRan(sub)
+	}
+}
+
+// group is a command that only holds others.
+func group(use, short string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, RunE: func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usageError{fmt.Errorf("unknown command %q for %q; see %s --help", args[0], cmd.CommandPath(), cmd.CommandPath())}
+		}
+		return cmd.Help()
+	}}
+	cmd.AddCommand(commands...)
+	return cmd
 }
 
 // exactly holds a command to its arguments, as a usage error.

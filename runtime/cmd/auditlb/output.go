@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -122,13 +124,25 @@ func attributes(value jsontext.Value) []string {
 	if value == nil {
 		return nil
 	}
-	changes, err := lb.Diff(jsontext.Value("{}"), value)
-	if err != nil {
+	var v any
+	if err := json.Unmarshal(value, &v); err != nil {
 		return []string{string(value)}
 	}
-	lines := make([]string, 0, len(changes))
-	for _, c := range changes {
-		lines = append(lines, fmt.Sprintf("%s: %s", attributePath(c.Path), c.Value))
+	return flatten("", v)
+}
+
+func flatten(path string, v any) []string {
+	object, ok := v.(map[string]any)
+	if !ok || len(object) == 0 {
+		text, err := json.Marshal(v, json.Deterministic(true))
+		if err != nil {
+			text = []byte(err.Error())
+		}
+		return []string{fmt.Sprintf("%s: %s", path, text)}
+	}
+	var lines []string
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		lines = append(lines, flatten(strings.TrimPrefix(path+"."+key, "."), object[key])...)
 	}
 	return lines
 }
@@ -151,6 +165,7 @@ func summary(e *api.EntryRecord) string {
 	var parts []string
 	for _, c := range e.Patch {
 		if c.Path == "" {
+			parts = append(parts, "(whole object)")
 			continue
 		}
 		if len(parts) == most {

@@ -11,9 +11,7 @@ import (
 )
 
 func newRun(c *cli) *cobra.Command {
-	cmd := &cobra.Command{Use: "run", Short: "Show Terraform runs and what they did"}
-	cmd.AddCommand(newRunList(c), newRunShow(c))
-	return cmd
+	return group("run", "Show Terraform runs and what they did", newRunList(c), newRunShow(c))
 }
 
 func newRunList(c *cli) *cobra.Command {

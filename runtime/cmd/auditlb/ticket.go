@@ -13,8 +13,7 @@ import (
 )
 
 func newTicket(c *cli) *cobra.Command {
-	cmd := &cobra.Command{Use: "ticket", Short: "Open, approve and close change tickets"}
-	cmd.AddCommand(newTicketOpen(c), newTicketShow(c), newTicketList(c))
+	cmd := group("ticket", "Open, approve and close change tickets", newTicketOpen(c), newTicketShow(c), newTicketList(c))
 	for _, a := range []struct {
 		verb           client.TicketVerb
 		short, comment string

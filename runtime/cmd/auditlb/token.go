@@ -16,9 +16,7 @@ import (
 )
 
 func newToken(c *cli) *cobra.Command {
-	cmd := &cobra.Command{Use: "token", Short: "Create, list and revoke tokens"}
-	cmd.AddCommand(newTokenCreate(c), newTokenList(c), newTokenRevoke(c))
-	return cmd
+	return group("token", "Create, list and revoke tokens", newTokenCreate(c), newTokenList(c), newTokenRevoke(c))
 }
 
 func newTokenCreate(c *cli) *cobra.Command {

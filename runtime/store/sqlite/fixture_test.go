@@ -110,4 +110,3 @@ func head(t testing.TB, s control.Store) (size int64, note []byte) {
 	}
 	return x.Size, x.Note
 }
-

@@ -137,7 +137,8 @@ func openReader(path string) (*sql.DB, error) {
 
 func dsn(path, mode string, pragmas ...string) string {
 	q := url.Values{"mode": {mode}, "_txlock": {"immediate"}, "_pragma": append([]string{"busy_timeout(10000)"}, pragmas...)}
-	return (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String()
+	// Opaque, because a relative path after "file://" would be a host's name.
+	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 }
 
 // createPrivate makes the file readable by its owner only, before SQLite

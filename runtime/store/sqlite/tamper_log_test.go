@@ -36,7 +36,7 @@ func TestEveryEditOfLogAndStateIsFound(t *testing.T) {
 		{"current state of a loaded object", one("UPDATE current SET state = CAST(replace(CAST(state AS TEXT), '127.0.0.1', '127.0.0.6') AS BLOB) WHERE resource = " + api), x.loaded, "current state is not what this entry made", false},
 		{"current state in the tail", one("UPDATE current SET state = CAST(replace(CAST(state AS TEXT), '127.0.0.1', '127.0.0.6') AS BLOB) WHERE resource = " + tail), x.tail, "current state is not what this entry made", false},
 		{"current state emptied as if deleted", one("UPDATE current SET state = NULL WHERE resource = " + api), x.loaded, "current state is not what this entry made", false},
-		{"deleted object brought back", one("UPDATE current SET state = (SELECT state FROM current WHERE resource = " + api + ") WHERE seq = ?", x.deleted), x.deleted, "current state is not what this entry made", false},
+		{"deleted object brought back", one("UPDATE current SET state = (SELECT state FROM current WHERE resource = "+api+") WHERE seq = ?", x.deleted), x.deleted, "current state is not what this entry made", false},
 		{"revoked token brought back", []statement{do(
 			"UPDATE current SET seq = ?1, state = CAST(replace(CAST(state AS TEXT), '\"revoked\":true', '\"revoked\":false') AS BLOB) WHERE seq = ?2", x.created, x.revoked,
 		)}, x.revoked, "claims to be of entry", false},
@@ -141,6 +141,42 @@ func TestALogRolledBackBehindWhatWasVerifiedDoesNotStart(t *testing.T) {
 	)
 	_, err := inspect(t, dir)
 	refusesToStart(t, err, notNamed, "rolled back")
+}
+
+// TestTheNewestEntryIsCheckedAtStart edits the one entry that every start
+// reads, after a shutdown that marked the whole log as verified.
+func TestTheNewestEntryIsCheckedAtStart(t *testing.T) {
+	x := newSpecimen(t)
+	for _, leaf := range []string{"leaf", "leaf that is no header", "body", "time column"} {
+		for _, tt := range entryEdits {
+			if tt.name != leaf {
+				continue
+			}
+			t.Run(tt.name, func(t *testing.T) {
+				dir := snapshot(t, x.dir)
+				edit(t, dir, do("UPDATE meta SET value = (SELECT note FROM head) WHERE key = 'verified'"))
+				edit(t, dir, tt.statements(x.size-1)...)
+				edit(t, dir, do("DELETE FROM current WHERE seq = ?", x.size-1))
+				_, err := inspect(t, dir)
+				refusesToStart(t, err, x.size-1, tt.problem)
+			})
+		}
+	}
+}
+
+// TestTheFirstBadEntryIsNamedFirst makes damage in an order in which it is not
+// met.
+func TestTheFirstBadEntryIsNamedFirst(t *testing.T) {
+	x := newSpecimen(t)
+	dir := snapshot(t, x.dir)
+	edit(t, dir, do("UPDATE head SET size = size + 1"))
+	edit(t, dir, one("INSERT INTO entry SELECT 1000, ts, type, refused, changeset, resource, leaf, salt, body FROM entry WHERE seq = ?")(1)...)
+	edit(t, dir, do("UPDATE entry SET salt = x'00' WHERE seq IN (?, ?)", x.old, x.tail))
+	report, _ := inspect(t, dir)
+	found(t, "verify", report.Findings, x.old, "the body is not the one")
+	if last := report.Findings[len(report.Findings)-1]; last.Seq != notNamed {
+		t.Errorf("the last finding is %q; want the one that names no entry", last.Error())
+	}
 }
 
 func TestTheVerifiedMarkMustBeSigned(t *testing.T) {

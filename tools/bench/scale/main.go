@@ -4,9 +4,11 @@
 //
 //	make bench-scale
 //
-// Rounds of the two alternate, so that a slow minute of the machine falls on
-// both; what counts is the median of the rounds' ratios. Each round begins with
-// an empty state, its own runtime and its own log on disk.
+// The two take turns phase by phase, so that a slow minute of the machine falls
+// on both; what counts is the median of the rounds' ratios. Each round begins
+// with an empty state, its own runtime and its own log on disk. Wall times mean
+// something only on a quiet machine: how much of it other programs used is
+// measured too. CPU times mean something on any.
 package main
 
 import (
@@ -85,18 +87,14 @@ func measure(ctx context.Context, s settings) error {
 		Time: time.Now().UTC(), Pools: s.pools, Rounds: s.rounds, Parallelism: s.parallelism, Limit: s.limit,
 		Terraform: version(ctx, terraform), CPUs: runtime.NumCPU(),
 	}
-	for round := range s.rounds {
+	for n := range s.rounds {
+		fmt.Printf("round %d\n", n+1)
 		order := []*subject{nothing, ours}
-		if round%2 == 1 {
+		if n%2 == 1 {
 			order = []*subject{ours, nothing}
 		}
-		for _, subject := range order {
-			times, err := subject.round(ctx)
-			if err != nil {
-				return fmt.Errorf("round %d, %s: %w", round+1, subject.name, err)
-			}
-			fmt.Printf("round %d  %-8s %s\n", round+1, subject.name, times)
-			r.add(subject.name, times)
+		if err := round(ctx, order, &r); err != nil {
+			return err
 		}
 	}
 	r.summarize()
@@ -105,6 +103,30 @@ func measure(ctx context.Context, s settings) error {
 		return err
 	}
 	return r.judge()
+}
+
+// round takes both subjects through every phase, in turn.
+func round(ctx context.Context, order []*subject, r *result) error {
+	for _, subject := range order {
+		defer subject.end()
+		if err := subject.begin(ctx); err != nil {
+			return fmt.Errorf("%s: %w", subject.name, err)
+		}
+	}
+	for _, p := range phases {
+		for _, subject := range order {
+			busy := startBusy()
+			c, err := subject.run(ctx, p)
+			if err != nil {
+				return err
+			}
+			others := busy.others(c.cpu)
+			r.add(subject.name, p.name, c, others)
+			fmt.Printf("  %-22s %-8s %6.1fs wall %6.1fs CPU, others used %2.0f%% of the machine\n",
+				p.name, subject.name, c.wall.Seconds(), c.cpu.Seconds(), 100*others)
+		}
+	}
+	return nil
 }
 
 func version(ctx context.Context, terraform string) string {

@@ -10,48 +10,75 @@ import (
 	"time"
 )
 
-// result is what is written as JSON. Times are in seconds.
+// quiet is the share of the machine that other programs may use before wall
+// times say little.
+const quiet = 0.1
+
+// result is what is written as JSON.
 type result struct {
-	Time        time.Time                       `json:"time"`
-	Terraform   string                          `json:"terraform"`
-	CPUs        int                             `json:"cpus"`
-	Pools       int                             `json:"pools"`
-	Rounds      int                             `json:"rounds"`
-	Parallelism int                             `json:"parallelism"`
-	Limit       float64                         `json:"limit"`
-	Seconds     map[string]map[string][]float64 `json:"seconds"` // by provider, phase
-	Ratios      map[string]ratio                `json:"ratios"`  // by phase, auditlb over null
+	Time        time.Time `json:"time"`
+	Terraform   string    `json:"terraform"`
+	CPUs        int       `json:"cpus"`
+	Pools       int       `json:"pools"`
+	Rounds      int       `json:"rounds"`
+	Parallelism int       `json:"parallelism"`
+	Limit       float64   `json:"limit"`
+	// Measured holds each round's figures, by provider and phase.
+	Measured map[string]map[string]*series `json:"measured"`
+	// Ratios are auditlb over null, by phase.
+	Ratios map[string]ratios `json:"ratios"`
 }
 
-// ratio sums up the rounds' ratios of one phase.
-type ratio struct {
+// series has a value for each round: seconds, and a share of 0 to 1.
+type series struct {
+	Wall   []float64 `json:"wall_seconds"`
+	CPU    []float64 `json:"cpu_seconds"`
+	Others []float64 `json:"others_share"`
+}
+
+type ratios struct {
+	Wall spread `json:"wall"`
+	CPU  spread `json:"cpu"`
+}
+
+// spread sums up the rounds' ratios.
+type spread struct {
 	Median        float64 `json:"median"`
 	LowerQuartile float64 `json:"lower_quartile"`
 	UpperQuartile float64 `json:"upper_quartile"`
 }
 
-func (r *result) add(subject string, taken times) {
-	if r.Seconds == nil {
-		r.Seconds = map[string]map[string][]float64{}
+func (r *result) add(subject, phase string, c cost, others float64) {
+	if r.Measured == nil {
+		r.Measured = map[string]map[string]*series{}
 	}
-	if r.Seconds[subject] == nil {
-		r.Seconds[subject] = map[string][]float64{}
+	if r.Measured[subject] == nil {
+		r.Measured[subject] = map[string]*series{}
 	}
-	for phase, elapsed := range taken {
-		r.Seconds[subject][phase] = append(r.Seconds[subject][phase], elapsed.Seconds())
+	s := r.Measured[subject][phase]
+	if s == nil {
+		s = &series{}
+		r.Measured[subject][phase] = s
 	}
+	s.Wall = append(s.Wall, c.wall.Seconds())
+	s.CPU = append(s.CPU, c.cpu.Seconds())
+	s.Others = append(s.Others, others)
 }
 
 func (r *result) summarize() {
-	r.Ratios = map[string]ratio{}
-	for _, phase := range phases {
-		ours, null := r.Seconds["auditlb"][phase], r.Seconds["null"][phase]
-		ratios := make([]float64, len(ours))
-		for i := range ours {
-			ratios[i] = ours[i] / null[i]
-		}
-		r.Ratios[phase] = ratio{quantile(ratios, 0.5), quantile(ratios, 0.25), quantile(ratios, 0.75)}
+	r.Ratios = map[string]ratios{}
+	for _, p := range phases {
+		ours, null := r.Measured["auditlb"][p.name], r.Measured["null"][p.name]
+		r.Ratios[p.name] = ratios{Wall: spreadOf(ours.Wall, null.Wall), CPU: spreadOf(ours.CPU, null.CPU)}
 	}
+}
+
+func spreadOf(ours, null []float64) spread {
+	each := make([]float64, len(ours))
+	for i := range ours {
+		each[i] = ours[i] / max(null[i], 0.001)
+	}
+	return spread{quantile(each, 0.5), quantile(each, 0.25), quantile(each, 0.75)}
 }
 
 // quantile interpolates between the two nearest values.
@@ -65,14 +92,35 @@ func quantile(values []float64, q float64) float64 {
 
 func (r *result) table() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d pools, %d rounds, parallelism %d, %s, %d CPUs; medians\n\n", r.Pools, r.Rounds, r.Parallelism, r.Terraform, r.CPUs)
-	fmt.Fprintf(&b, "%-22s %10s %10s %8s %16s\n", "", "null", "auditlb", "ratio", "quartiles")
-	for _, phase := range phases {
-		x := r.Ratios[phase]
-		fmt.Fprintf(&b, "%-22s %9.2fs %9.2fs %7.2fx %8.2f to %.2f\n", phase,
-			quantile(r.Seconds["null"][phase], 0.5), quantile(r.Seconds["auditlb"][phase], 0.5), x.Median, x.LowerQuartile, x.UpperQuartile)
+	fmt.Fprintf(&b, "%d pools, %d rounds, parallelism %d, %s, %d CPUs; medians of seconds and of the rounds' ratios\n\n",
+		r.Pools, r.Rounds, r.Parallelism, r.Terraform, r.CPUs)
+	const row = "%-22s %8s %8s %8s %13s   %8s %8s %8s\n"
+	fmt.Fprintf(&b, row, "", "null", "auditlb", "wall", "quartiles", "null", "auditlb", "CPU")
+	for _, p := range phases {
+		ours, null, x := r.Measured["auditlb"][p.name], r.Measured["null"][p.name], r.Ratios[p.name]
+		fmt.Fprintf(&b, row, p.name,
+			seconds(null.Wall), seconds(ours.Wall), times(x.Wall.Median), times(x.Wall.LowerQuartile)+" "+times(x.Wall.UpperQuartile),
+			seconds(null.CPU), seconds(ours.CPU), times(x.CPU.Median))
+	}
+	if others := r.others(); others > quiet {
+		fmt.Fprintf(&b, "\nOther programs used %.0f%% of the machine: trust the CPU times, not the wall times.\n", 100*others)
 	}
 	return b.String()
+}
+
+func seconds(values []float64) string { return fmt.Sprintf("%.1fs", quantile(values, 0.5)) }
+
+func times(ratio float64) string { return fmt.Sprintf("%.2fx", ratio) }
+
+// others is the median of what other programs used.
+func (r *result) others() float64 {
+	var all []float64
+	for _, byPhase := range r.Measured {
+		for _, s := range byPhase {
+			all = append(all, s.Others...)
+		}
+	}
+	return quantile(all, 0.5)
 }
 
 func (r *result) write(file string) error {
@@ -91,9 +139,9 @@ func (r *result) judge() error {
 	if r.Limit == 0 {
 		return nil
 	}
-	for _, phase := range phases {
-		if r.Ratios[phase].Median > r.Limit {
-			return fmt.Errorf("%s takes %.2f times as long as with a provider that does nothing; the limit is %.2f", phase, r.Ratios[phase].Median, r.Limit)
+	for _, p := range phases {
+		if got := r.Ratios[p.name].Wall.Median; got > r.Limit {
+			return fmt.Errorf("%s takes %.2f times as long as with a provider that does nothing; the limit is %.2f", p.name, got, r.Limit)
 		}
 	}
 	return nil

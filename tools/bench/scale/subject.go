@@ -16,26 +16,38 @@ import (
 //go:embed testdata/main.tf
 var configuration []byte
 
-// The phases of a round, in their order.
-const (
-	planCreate  = "plan of creation"
-	applyCreate = "creation"
-	planUpdate  = "plan of update"
-	applyUpdate = "update"
-	planNothing = "plan without changes"
-)
+// phase is one command of a round.
+type phase struct {
+	name string
+	args func(settings) []string
+}
 
-var phases = []string{planCreate, applyCreate, planUpdate, applyUpdate, planNothing}
+// phases are the commands of a round, in their order.
+var phases = []phase{
+	{"plan of creation", func(s settings) []string { return plan(s, 1) }},
+	{"creation", apply},
+	{"plan of update", func(s settings) []string { return plan(s, 2) }},
+	{"update", apply},
+	// Exits with 2 if there is a change.
+	{"plan without changes", func(s settings) []string { return append(plan(s, 2), "-detailed-exitcode") }},
+}
 
-// times are the wall times of one round, by phase.
-type times map[string]time.Duration
-
-func (t times) String() string {
-	var parts []string
-	for _, phase := range phases {
-		parts = append(parts, fmt.Sprintf("%s %.1fs", phase, t[phase].Seconds()))
+func plan(s settings, weight int) []string {
+	return []string{
+		"plan", "-input=false", "-out=plan", fmt.Sprintf("-parallelism=%d", s.parallelism),
+		fmt.Sprintf("-var=pools=%d", s.pools), fmt.Sprintf("-var=weight=%d", weight),
 	}
-	return strings.Join(parts, ", ")
+}
+
+func apply(s settings) []string {
+	return []string{"apply", "-input=false", fmt.Sprintf("-parallelism=%d", s.parallelism), "plan"}
+}
+
+// cost is what a phase took.
+type cost struct {
+	wall time.Duration
+	// cpu is of terraform, the provider and the runtime together.
+	cpu time.Duration
 }
 
 // subject is a provider that is measured.
@@ -46,6 +58,7 @@ type subject struct {
 	settings settings
 
 	workspace tfcli.Workspace
+	balancer  *devruntime.Runtime // the running one, of this round
 }
 
 func (s *subject) prepare(terraform, provider string) error {
@@ -63,71 +76,64 @@ func (s *subject) prepare(terraform, provider string) error {
 	return tfcli.WriteMirror(filepath.Join(s.dir, "mirror"), s.workspace.CLIConfig, "auditlb", "0.1.0", provider)
 }
 
-// round takes the configuration through its phases once, from nothing.
-func (s *subject) round(ctx context.Context) (times, error) {
+// begin empties the state and, if the provider needs one, starts a runtime with
+// an empty log. The caller calls end.
+func (s *subject) begin(ctx context.Context) error {
 	for _, name := range []string{"terraform.tfstate", "terraform.tfstate.backup", ".terraform", ".terraform.lock.hcl"} {
 		if err := os.RemoveAll(filepath.Join(s.workspace.Dir, name)); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	s.workspace.Env = nil
 	if s.runtime != "" {
 		dir, err := os.MkdirTemp(s.dir, "runtime-")
 		if err != nil {
-			return nil, err
+			return err
 		}
-		balancer, err := devruntime.Start(ctx, s.runtime, dir)
-		if err != nil {
-			return nil, err
+		if s.balancer, err = devruntime.Start(ctx, s.runtime, dir); err != nil {
+			return err
 		}
-		defer balancer.Stop()
-		s.workspace.Env = balancer.Env()
+		s.workspace.Env = s.balancer.Env()
 	}
-	if _, err := s.terraform(ctx, "init", "-input=false"); err != nil {
-		return nil, err
-	}
-	taken := times{}
-	for _, step := range []struct {
-		phase string
-		args  []string
-	}{
-		{planCreate, s.plan(1)},
-		{applyCreate, s.apply()},
-		{planUpdate, s.plan(2)},
-		{applyUpdate, s.apply()},
-		{planNothing, append(s.plan(2), "-detailed-exitcode")}, // exits with 2 if there is a change
-	} {
-		elapsed, err := s.terraform(ctx, step.args...)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", step.phase, err)
-		}
-		taken[step.phase] = elapsed
-	}
-	return taken, nil
+	_, err := s.terraform(ctx, "init", "-input=false")
+	return err
 }
 
-func (s *subject) plan(weight int) []string {
-	return []string{
-		"plan", "-input=false", "-out=plan", fmt.Sprintf("-parallelism=%d", s.settings.parallelism),
-		fmt.Sprintf("-var=pools=%d", s.settings.pools), fmt.Sprintf("-var=weight=%d", weight),
+func (s *subject) end() {
+	if s.balancer != nil {
+		s.balancer.Stop()
+		s.balancer = nil
 	}
 }
 
-func (s *subject) apply() []string {
-	return []string{"apply", "-input=false", fmt.Sprintf("-parallelism=%d", s.settings.parallelism), "plan"}
+// run takes the configuration through one phase.
+func (s *subject) run(ctx context.Context, p phase) (cost, error) {
+	c, err := s.terraform(ctx, p.args(s.settings)...)
+	if err != nil {
+		return cost{}, fmt.Errorf("%s, %s: %w", s.name, p.name, err)
+	}
+	return c, nil
 }
 
-// terraform returns how long a command took.
-func (s *subject) terraform(ctx context.Context, args ...string) (time.Duration, error) {
+func (s *subject) terraform(ctx context.Context, args ...string) (cost, error) {
 	// Flags come before the plan file's name.
 	cmd := s.workspace.Command(ctx, append([]string{args[0], "-no-color"}, args[1:]...)...)
+	before := s.balancerCPU()
 	began := time.Now()
 	out, err := cmd.CombinedOutput()
-	elapsed := time.Since(began)
+	c := cost{wall: time.Since(began)}
 	if err != nil {
-		return 0, fmt.Errorf("terraform %s: %w\n%s", strings.Join(args, " "), err, tail(out))
+		return cost{}, fmt.Errorf("terraform %s: %w\n%s", strings.Join(args, " "), err, tail(out))
 	}
-	return elapsed, nil
+	// Terraform waits for its providers, so their time is in its own.
+	c.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime() + s.balancerCPU() - before
+	return c, nil
+}
+
+func (s *subject) balancerCPU() time.Duration {
+	if s.balancer == nil {
+		return 0
+	}
+	return processCPU(s.balancer.PID())
 }
 
 func tail(out []byte) []byte {

@@ -1,0 +1,89 @@
+package lb
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestEncodedObjectsDecodeToThemselves(t *testing.T) {
+	r := newRandom(t)
+	chains := []string{newIssued(t, "a.example.com").chain, newIssued(t, "B.example.com", "c.example.com").chain}
+	for _, kind := range Kinds {
+		t.Run(string(kind), func(t *testing.T) {
+			for range 300 {
+				before := randomObject(r, kind, chains)
+				encoded, err := Encode(before)
+				if err != nil {
+					t.Fatal(err)
+				}
+				after, err := Decode(kind, encoded)
+				if err != nil {
+					t.Fatalf("%v\n%s", err, encoded)
+				}
+				if diff := cmp.Diff(before, after); diff != "" {
+					t.Fatalf("came back changed:\n%s", diff)
+				}
+				again, err := Encode(after)
+				if err != nil || !bytes.Equal(encoded, again) {
+					t.Fatalf("%v\nfirst  %s\nsecond %s", err, encoded, again)
+				}
+			}
+		})
+	}
+}
+
+func TestNormalizingTwiceChangesNothing(t *testing.T) {
+	r := newRandom(t)
+	for _, kind := range Kinds {
+		for range 100 {
+			obj := randomObject(r, kind, nil)
+			once, err := Encode(obj)
+			if err != nil {
+				t.Fatal(err)
+			}
+			obj.Normalize()
+			if twice, err := Encode(obj); err != nil || !bytes.Equal(once, twice) {
+				t.Fatalf("%v\nonce  %s\ntwice %s", err, once, twice)
+			}
+		}
+	}
+}
+
+func TestWhatMeansTheSameIsEncodedTheSame(t *testing.T) {
+	tests := []struct {
+		name string
+		kind Kind
+		a, b string
+	}{
+		{"order of members", KindPool, `{"owner":"x","members":{"a":{},"b":{}}}`, `{"members":{"b":{},"a":{}},"owner":"x"}`},
+		{"default said or left out", KindPool, `{"members":{"a":{"weight":1}}}`, `{"members":{"a":{}},"protocol":"http"}`},
+		{"unit of a duration", KindPool, `{"timeouts":{"idle":"60s"}}`, `{"timeouts":{"idle":"1m"}}`},
+		{"order and repetition in a set", KindRoute, `{"match":{"hosts":["b","a","b"],"methods":["PUT","GET"]}}`, `{"match":{"hosts":["a","b"],"methods":["GET","PUT"]}}`},
+		{"capitals of a host", KindRoute, `{"match":{"hosts":["A.Example"]}}`, `{"match":{"hosts":["a.example"]}}`},
+		{"spelling of an address", KindListener, `{"address":"0:0:0:0:0:0:0:1"}`, `{"address":"::1"}`},
+		{"IPv4 address written as IPv6", KindListener, `{"address":"::ffff:10.0.0.1"}`, `{"address":"10.0.0.1"}`},
+		{"absent and empty", KindListener, `{"certificates":[],"labels":{}}`, `{}`},
+		{"white space and escapes", KindPool, "{ \"owner\" : \"\\u0061\\/\" }", `{"owner":"a/"}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var encoded [2]string
+			for i, in := range []string{tt.a, tt.b} {
+				obj, err := Decode(tt.kind, []byte(in))
+				if err != nil {
+					t.Fatal(err)
+				}
+				b, err := Encode(obj)
+				if err != nil {
+					t.Fatal(err)
+				}
+				encoded[i] = string(b)
+			}
+			if encoded[0] != encoded[1] {
+				t.Errorf("%s\n is not\n%s", encoded[0], encoded[1])
+			}
+		})
+	}
+}

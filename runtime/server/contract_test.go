@@ -1,0 +1,132 @@
+package server_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/pb33f/libopenapi"
+	validator "github.com/pb33f/libopenapi-validator"
+	"github.com/pb33f/libopenapi-validator/errors"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
+)
+
+// contract is a transport that fails the test when a call departs from the
+// OpenAPI document that the server itself hands out: an answer that the document
+// does not describe, or an accepted request that it forbids.
+type contract struct {
+	t         testing.TB
+	transport http.RoundTripper
+	mux       *http.ServeMux // finds the operation of a request
+
+	mu        sync.Mutex // guards what follows; the validator takes one call at a time
+	validator validator.Validator
+	// operations and codes are what was seen so far.
+	operations map[string]int
+	codes      map[api.Code]int
+}
+
+func newContract(t *testing.T, endpoint string) *contract {
+	t.Helper()
+	resp, err := http.Get(endpoint + "/v1/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	doc, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("openapi.json: %d, %v", resp.StatusCode, err)
+	}
+	parsed, err := libopenapi.NewDocument(doc)
+	if err != nil {
+		t.Fatalf("openapi.json: %v", err)
+	}
+	v, errs := validator.NewValidator(parsed)
+	if len(errs) > 0 {
+		t.Fatalf("openapi.json: %v", errs)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	t.Cleanup(transport.CloseIdleConnections)
+	c := &contract{t: t, transport: transport, mux: http.NewServeMux(), validator: v, operations: map[string]int{}, codes: map[api.Code]int{}}
+	for _, op := range api.Operations {
+		c.mux.Handle(op.Method+" "+op.Path, operation(op.ID))
+	}
+	return c
+}
+
+// operation is a handler only so that a mux can find it.
+type operation string
+
+func (operation) ServeHTTP(http.ResponseWriter, *http.Request) {}
+
+// RoundTrip implements http.RoundTripper.
+func (c *contract) RoundTrip(req *http.Request) (*http.Response, error) {
+	var sent []byte
+	if req.Body != nil {
+		var err error
+		if sent, err = io.ReadAll(req.Body); err != nil {
+			return nil, err
+		}
+		req.Body = io.NopCloser(bytes.NewReader(sent))
+	}
+	resp, err := c.transport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	received, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if err != nil {
+		return nil, err
+	}
+	rewind := func() {
+		req.Body, resp.Body = io.NopCloser(bytes.NewReader(sent)), io.NopCloser(bytes.NewReader(received))
+	}
+	defer rewind()
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if problem := resp.Header.Get("Content-Type") == api.ContentProblem; problem {
+		c.note(received)
+	}
+	handler, _ := c.mux.Handler(req)
+	op, known := handler.(operation)
+	if !known || strings.HasSuffix(req.URL.Path, "/") || strings.Contains(req.URL.Path, "//") {
+		return resp, nil // the document has no such path
+	}
+	c.operations[string(op)]++
+	rewind()
+	if ok, errs := c.validator.ValidateHttpResponse(req, resp); !ok {
+		c.t.Errorf("the answer to %s %s (%d) is not what the document says: %s\n%s", req.Method, req.URL, resp.StatusCode, describe(errs), received)
+	}
+	rewind()
+	if resp.StatusCode/100 == 2 {
+		if ok, errs := c.validator.ValidateHttpRequestSync(req); !ok {
+			c.t.Errorf("%s %s was accepted and the document forbids it: %s\n%s", req.Method, req.URL, describe(errs), sent)
+		}
+	}
+	return resp, nil
+}
+
+func (c *contract) note(problem []byte) {
+	for code := range api.Statuses {
+		if bytes.Contains(problem, []byte(`"code":"`+string(code)+`"`)) {
+			c.codes[code]++
+		}
+	}
+}
+
+func describe(errs []*errors.ValidationError) string {
+	var b strings.Builder
+	for _, e := range errs {
+		fmt.Fprintf(&b, "\n  %s: %s", e.Message, e.Reason)
+		for _, s := range e.SchemaValidationErrors {
+			fmt.Fprintf(&b, "\n    %s at %s", s.Reason, s.FieldPath)
+		}
+	}
+	return b.String()
+}
