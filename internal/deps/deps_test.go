@@ -41,6 +41,8 @@ var layers = []layer{
 
 	{path: "runtime/cmd", imports: append([]string{"runtime/daemon", "runtime/client", "runtime/api"}, parts...)},
 	{path: "runtime/daemon", imports: parts},
+	// Boots a runtime for tests, which alone import it.
+	{path: "runtime/runtimetest", imports: append([]string{"runtime/daemon", "runtime/client", "runtime/api"}, parts...)},
 	{path: "runtime/server", imports: []string{"runtime/api", "runtime/control", "runtime/audit", "runtime/ticket", "runtime/identity", "runtime/lb"}},
 	{path: "runtime/store", imports: []string{"runtime/control", "runtime/audit", "runtime/ticket", "runtime/identity", "runtime/lb"}},
 	{path: "runtime/control", imports: []string{"runtime/audit", "runtime/ticket", "runtime/identity", "runtime/lb"}},

@@ -183,7 +183,7 @@ func NewRecord(e Entry, body Body, salt []byte) (Record, error) {
 		return Record{}, fmt.Errorf("%w: its body has %d bytes; at most %d are allowed", ErrTooLarge, len(b), MaxBodyBytes)
 	}
 	e.Version = EntryVersion
-	e.Time = e.Time.UTC()
+	e.Time = e.Time.UTC().Truncate(time.Microsecond)
 	e.BodyDigest = bodyDigest(salt, b)
 	leaf, err := lb.Canonical(e)
 	if err != nil {
@@ -205,6 +205,7 @@ func ParseLeaf(leaf []byte) (Entry, error) {
 	if err := json.Unmarshal(leaf, &e, json.RejectUnknownMembers(true)); err != nil {
 		return Entry{}, errors.New("header does not parse")
 	}
+	e.Time = e.Time.UTC().Truncate(time.Microsecond)
 	again, err := lb.Canonical(e)
 	if err != nil || string(again) != string(leaf) {
 		return Entry{}, errors.New("header is not in canonical form")
@@ -222,7 +223,9 @@ func ParseBody(b []byte) (Body, error) {
 }
 
 // BodyMatches reports whether salt and body are those the header commits to.
-func (r *Record) BodyMatches() bool { return r.Entry.BodyDigest == bodyDigest(r.Salt, r.Body) }
+func (r *Record) BodyMatches() bool {
+	return len(r.Salt) == SaltBytes && r.Entry.BodyDigest == bodyDigest(r.Salt, r.Body)
+}
 
 // LeafHash is the record's hash in the tree (RFC 6962 §2.1).
 func (r *Record) LeafHash() tlog.Hash { return tlog.RecordHash(r.Leaf) }

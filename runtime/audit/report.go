@@ -82,4 +82,3 @@ func (w *walk) report(cp Checkpoint) Report {
 	})
 	return Report{Origin: cp.Origin, Size: cp.Size, Root: cp.Root.String(), Findings: findings}
 }
-

@@ -77,7 +77,7 @@ func (c *Controller) put(b *batch, call Call, put Put, encoded jsontext.Value, v
 	if err := checkPrecondition(put.Address, put.Precondition, current); err != nil {
 		return d, err
 	}
-	secrets, err := c.privateKey(b, put, current)
+	secrets, err := c.privateKey(put, current)
 	if err != nil {
 		return d, err
 	}
@@ -92,7 +92,8 @@ func (c *Controller) put(b *batch, call Call, put Put, encoded jsontext.Value, v
 	d.secrets = secrets
 	d.object = &Object{Address: put.Address, Object: put.Object, Encoded: encoded}
 	effect := audit.Effect{Kind: put.Address.Kind, Name: put.Address.Name, Op: put.op(), Before: d.body.Before, After: encoded}
-	return d, b.linkPlan(call, put.Address, effect, &d)
+	err = b.linkPlan(call, put.Address, effect, &d)
+	return d, err
 }
 
 // Delete removes an object that nothing refers to.
@@ -118,7 +119,8 @@ func (c *Controller) Delete(ctx context.Context, call Call, address lb.Address, 
 		}
 		d.object = current
 		effect := audit.Effect{Kind: address.Kind, Name: address.Name, Op: lb.OpDelete, Before: current.Encoded}
-		return d, b.linkPlan(call, address, effect, &d)
+		err := b.linkPlan(call, address, effect, &d)
+		return d, err
 	})
 }
 

@@ -23,7 +23,7 @@ func keySecret(fingerprint string) string { return "key/" + fingerprint }
 
 // privateKey checks the key that comes with a certificate and seals it. Without
 // one the stored key must fit the chain.
-func (c *Controller) privateKey(b *batch, put Put, current *Object) ([]Secret, error) {
+func (c *Controller) privateKey(put Put, current *Object) ([]Secret, error) {
 	cert, ok := put.Object.(*lb.Certificate)
 	if !ok {
 		return nil, nil

@@ -37,9 +37,9 @@ type HeldRun struct {
 }
 
 // RegisterRun records a run. Registering the same again is Unchanged: every
-// provider process of one Terraform command does it. A pipeline may plan with
-// one actor's token and apply with another's, so a run does not belong to who
-// registered it first; each entry says who acted, also when claims change.
+// provider process of one Terraform command does it. Any actor may act in a
+// run, since a pipeline may plan with one token and apply with another's; what
+// the run claims is changed only by the actor who registered it.
 func (c *Controller) RegisterRun(ctx context.Context, call Call, id string, claims any) (Outcome, error) {
 	encoded, err := lb.Canonical(claims)
 	if err != nil {
@@ -61,6 +61,9 @@ func (c *Controller) RegisterRun(ctx context.Context, call Call, id string, clai
 				outcome, err := b.outcome(revision)
 				outcome.Unchanged = true
 				return draft{existing: &outcome}, err
+			}
+			if held.RegisteredBy != call.Actor.Name {
+				return d, refuse(CodePreconditionFailed, "run %s was registered by %s, with other claims; only they can change what it claims", id, held.RegisteredBy)
 			}
 			d.base, run.FirstSeen, run.RegisteredBy = revision, held.FirstSeen, held.RegisteredBy
 			if d.body.Before, err = lb.Canonical(held); err != nil {

@@ -78,7 +78,8 @@ func LoadConfig(path string) (Config, error) {
 		return c, fmt.Errorf("configuration: %w", err)
 	}
 	c.setDefaults()
-	return c, c.check()
+	err := c.check()
+	return c, err
 }
 
 func (c *Config) setDefaults() {

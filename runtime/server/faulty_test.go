@@ -62,7 +62,8 @@ func (s *faultyStore) Extent(ctx context.Context) (audit.Extent, error) {
 	return s.Store.Extent(ctx)
 }
 
-// startFaulty serves a log over a store that can fail, without a data plane.
+// startFaulty serves a log over a store that can fail, without a data plane, to
+// callers who send their calls within a second.
 func startFaulty(t *testing.T) (*rig, *faultyStore) {
 	t.Helper()
 	inner, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{MinFree: -1})
@@ -79,7 +80,10 @@ func startFaulty(t *testing.T) (*rig, *faultyStore) {
 			return 7, []string{"listener/edge is not bound: bind 127.0.0.1:80: permission denied"}
 		},
 	})
-	s := httptest.NewServer(handler)
+	s := httptest.NewUnstartedServer(nil)
+	s.Config = server.HTTPServer(handler, logger)
+	s.Config.ReadTimeout = time.Second // to wait less than users do
+	s.Start()
 	t.Cleanup(s.Close)
 	r := &rig{Runtime: &runtimetest.Runtime{Endpoint: s.URL, Logs: logs, Tokens: map[identity.Role]string{}}}
 	for _, role := range identity.Roles {

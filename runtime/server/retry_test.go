@@ -100,18 +100,23 @@ func upper(id string) string {
 	return string(b)
 }
 
-func TestARunBelongsToWhoRegisteredIt(t *testing.T) {
+func TestARunClaimsWhatItsFirstActorSaid(t *testing.T) {
 	r := start(t)
 	var run, shown api.Run
 	r.must(t, &run, http.MethodPut, "/v1/runs/ci%2Fbuild-7", `{"system":"jenkins","actor":"olivia"}`)
 	if run.ID != "ci/build-7" {
 		t.Errorf("id is %q", run.ID)
 	}
+	// A pipeline may plan with one token and apply with another.
+	var again api.Run
+	if r.must(t, &again, http.MethodPut, "/v1/runs/ci%2Fbuild-7", `{"system":"jenkins","actor":"olivia"}`, as(identity.Planner)); again.Seq != run.Seq {
+		t.Errorf("registered again by another actor: %+v", again)
+	}
 	a := r.do(t, http.MethodPut, "/v1/runs/ci%2Fbuild-7", `{"system":"jenkins","actor":"mallory"}`, as(identity.Viewer))
 	if a.problem.Code != api.CodePreconditionFailed {
 		t.Errorf("another actor takes the run over: %s", a)
 	}
-	r.must(t, &shown, http.MethodGet, "/v1/runs/ci/build-7", nil)
+	r.must(t, &shown, http.MethodGet, "/v1/runs/ci%2Fbuild-7", nil)
 	if shown.RegisteredBy != "olivia" || shown.Claims.Actor != "olivia" || shown.Seq != run.Seq || shown.Counts.Refused != 1 {
 		t.Errorf("the run is now %+v", shown)
 	}

@@ -31,7 +31,7 @@ func (s *server) openTicket(c *call) (*answer, error) {
 		ID: req.ID, Type: ticket.Type(req.Type), Title: req.Title, Reason: req.Reason, URL: req.URL,
 		Scope: scope, NotBefore: req.NotBefore, NotAfter: req.NotAfter, RequiredApprovals: req.RequiredApprovals,
 	})
-	return s.ticketAnswer(c, http.StatusCreated, &outcome, err)
+	return s.ticketAnswer(http.StatusCreated, &outcome, err)
 }
 
 // actions needs one permission for each action.
@@ -58,10 +58,10 @@ func (s *server) actOnTicket(c *call) (*answer, error) {
 	who := c.control()
 	who.Ticket = bounded(id, ticket.MaxIDLength)
 	outcome, err := s.Controller.ActOnTicket(c.Context(), who, id, action, req.Comment)
-	return s.ticketAnswer(c, http.StatusOK, &outcome, err)
+	return s.ticketAnswer(http.StatusOK, &outcome, err)
 }
 
-func (s *server) ticketAnswer(c *call, status int, outcome *control.Outcome, err error) (*answer, error) {
+func (s *server) ticketAnswer(status int, outcome *control.Outcome, err error) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,7 @@ func run(files []string, out io.Writer, require bool) error {
 			return err
 		}
 	}
-	if found.passed == 0 && len(found.skips) == 0 {
+	if found.passed+found.failed+len(found.skips) == 0 {
 		return errors.New("no test ran at all")
 	}
 	found.print(out)
@@ -61,8 +61,8 @@ type event struct {
 type skip struct{ pkg, test, reason string }
 
 type report struct {
-	passed int
-	skips  []skip
+	passed, failed int
+	skips          []skip
 }
 
 func (r *report) readFile(name string) error {
@@ -101,6 +101,7 @@ func (r *report) read(in io.Reader) error {
 			r.passed++
 			delete(output, k)
 		case "fail":
+			r.failed++
 			delete(output, k)
 		}
 	}
@@ -124,12 +125,8 @@ func reason(output []string) string {
 }
 
 func (r *report) print(out io.Writer) {
-	if len(r.skips) == 0 {
-		fmt.Fprintf(out, "%d tests passed, none was skipped.\n", r.passed)
-		return
-	}
-	fmt.Fprintf(out, "%d tests passed, %d were skipped:\n", r.passed, len(r.skips))
+	fmt.Fprintf(out, "%d tests passed, %d failed, %d skipped.\n", r.passed, r.failed, len(r.skips))
 	for _, s := range r.skips {
-		fmt.Fprintf(out, "  %s %s\n    %s\n", s.pkg, s.test, s.reason)
+		fmt.Fprintf(out, "  skipped: %s %s\n    %s\n", s.pkg, s.test, s.reason)
 	}
 }

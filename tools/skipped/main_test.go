@@ -19,6 +19,8 @@ const (
 {"Action":"output","Package":"p","Test":"TestB","Output":"--- SKIP: TestB (0.00s)\n"}
 {"Action":"skip","Package":"p","Test":"TestB"}
 `
+	failing = `{"Action":"fail","Package":"p","Test":"TestC"}
+`
 	noTestFiles = `{"Action":"skip","Package":"q"}
 `
 )
@@ -31,10 +33,11 @@ func TestSkippedTestsAreNamedWithTheirReason(t *testing.T) {
 		want    []string
 		err     error
 	}{
-		{"nothing skipped", passing, true, []string{"1 tests passed, none was skipped"}, nil},
+		{"nothing skipped", passing, true, []string{"1 tests passed, 0 failed, 0 skipped"}, nil},
 		{"a skip is told", passing + skipping, false, []string{"p TestB", "b_test.go:7: needs a tmpfs"}, nil},
 		{"a skip fails when required", passing + skipping, true, []string{"p TestB"}, errSkipped},
-		{"a package without tests is no skip", passing + noTestFiles, true, []string{"none was skipped"}, nil},
+		{"a failure is counted", passing + failing, false, []string{"1 tests passed, 1 failed, 0 skipped"}, nil},
+		{"a package without tests is no skip", passing + noTestFiles, true, []string{"0 skipped"}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -93,7 +93,7 @@ func (b *Balancer) Acquire() int {
 	if len(b.eligible) == 0 {
 		return -1
 	}
-	chosen := -1
+	var chosen int
 	if b.algorithm == lb.LeastRequests {
 		chosen = b.leastLoaded()
 	} else {
