@@ -58,10 +58,10 @@ func TestConcurrentChangesShareCommits(t *testing.T) {
 	stateIsTheFold(t, log)
 }
 
-// TestCallsInOneBatchSeeEachOther holds calls that are committed together to
-// the order in which they were decided.
-func TestCallsInOneBatchSeeEachOther(t *testing.T) {
-	log, store := newFaultyLog(t)
+// oneBatch keeps the log busy with a call of its own, so that the calls made
+// through call, in this order, are committed together once wait is called.
+func oneBatch(t *testing.T, log *controltest.Log, store *faulty) (call func(func()), wait func()) {
+	t.Helper()
 	busy, release := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	store.onCommit(func(commit func() error) error {
@@ -71,17 +71,28 @@ func TestCallsInOneBatchSeeEachOther(t *testing.T) {
 		})
 		return commit()
 	})
-	before, _ := log.Commits.Counts()
 	var wg sync.WaitGroup
 	wg.Go(func() { log.Put(context.Background(), underOne, put(t, "pool/first", controltest.Numbered(1), 0)) })
 	<-busy
 	queued := 0
-	call := func(f func()) {
+	call = func(f func()) {
 		wg.Go(f)
-		for queued++; log.Waiting() < queued; { // so that calls queue in this order
+		for queued++; log.Waiting() < queued; {
 			time.Sleep(time.Millisecond)
 		}
 	}
+	return call, func() {
+		close(release)
+		wg.Wait()
+	}
+}
+
+// TestCallsInOneBatchSeeEachOther holds calls that are committed together to
+// the order in which they were decided.
+func TestCallsInOneBatchSeeEachOther(t *testing.T) {
+	log, store := newFaultyLog(t)
+	before, _ := log.Commits.Counts()
+	call, wait := oneBatch(t, log, store)
 	var create, listener, deletion, again control.Outcome
 	call(func() {
 		create, _ = log.Put(context.Background(), underOne, put(t, "pool/web", controltest.Numbered(1), 0))
@@ -95,8 +106,7 @@ func TestCallsInOneBatchSeeEachOther(t *testing.T) {
 	call(func() {
 		again, _ = log.Put(context.Background(), underOne, put(t, "pool/web", controltest.Numbered(2), 0))
 	})
-	close(release)
-	wg.Wait()
+	wait()
 
 	controltest.Accepted(t, create, nil)
 	controltest.Accepted(t, listener, nil)

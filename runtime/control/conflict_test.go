@@ -85,3 +85,26 @@ func TestADeletedObjectCanBeMadeAgain(t *testing.T) {
 	}
 	stateIsTheFold(t, log)
 }
+
+// TestARunIsSharedAndItsClaimsAreNot has two people act in one run, as a pipeline
+// with a token to plan and another to apply does.
+func TestARunIsSharedAndItsClaimsAreNot(t *testing.T) {
+	log := newLog(t)
+	inRun(t, log, "run-1")
+	entries := size(t, log)
+	oscar := control.Call{Actor: controltest.Oscar, Ticket: "CHG-1", Run: "run-1"}
+	o, err := log.RegisterRun(t.Context(), oscar, "run-1", map[string]string{"system": "test"})
+	if controltest.Accepted(t, o, err); !o.Unchanged || size(t, log) != entries {
+		t.Errorf("the same claims were recorded again: %+v", o)
+	}
+	o, err = log.Put(t.Context(), oscar, put(t, "pool/web", controltest.Numbered(1), 0))
+	if e := controltest.Accepted(t, o, err).Entry; e.RunID() != "run-1" || e.Actor.Name != "oscar" {
+		t.Errorf("entry %+v; want oscar in run-1", e)
+	}
+	o, err = log.RegisterRun(t.Context(), underOne, "run-1", map[string]string{"system": "other"})
+	controltest.Accepted(t, o, err)
+	run, err := log.RunByID(t.Context(), "run-1")
+	if err != nil || run.RegisteredBy != "olivia" || string(run.Claims) != `{"system":"other"}` {
+		t.Errorf("run %+v, %v", run, err)
+	}
+}

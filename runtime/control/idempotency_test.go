@@ -143,6 +143,30 @@ func TestConcurrentRetriesAreOneChange(t *testing.T) {
 	}
 }
 
+// TestRetriesInOneBatchAreOneChange is the same for calls that are certainly
+// committed together: the first of them is not stored yet.
+func TestRetriesInOneBatchAreOneChange(t *testing.T) {
+	log, store := newFaultyLog(t)
+	entries := size(t, log)
+	call, wait := oneBatch(t, log, store)
+	outcomes := make([]control.Outcome, 3)
+	for i := range outcomes {
+		call(func() {
+			var err error
+			if outcomes[i], err = log.Put(context.Background(), keyed("key", "digest"), put(t, "pool/new", controltest.Numbered(1), 0)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait()
+	for _, o := range outcomes {
+		sameAnswer(t, controltest.Accepted(t, outcomes[0], nil), o)
+	}
+	if got := size(t, log); got != entries+2 { // with the call that kept the log busy
+		t.Errorf("%d entries, want 2", got-entries)
+	}
+}
+
 func TestAKeyIsForOneCall(t *testing.T) {
 	log := newLog(t)
 	first, err := log.Put(t.Context(), keyed("key", "one"), put(t, "pool/a", controltest.Numbered(1), 0))

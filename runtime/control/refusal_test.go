@@ -63,7 +63,7 @@ var refusals = []struct {
 	{"approval of one's own ticket", ticket.CodeSelfApproval, "ticket/CHG-PENDING", "approve", act("CHG-PENDING", ticket.Approve), ""},
 	{"action that the state does not allow", ticket.CodeWrongState, "ticket/CHG-CLOSED", "reject", act("CHG-CLOSED", ticket.Reject), ""},
 	{"action on a ticket that does not exist", control.CodeNotFound, "ticket/CHG-404", "reject", act("CHG-404", ticket.Reject), ""},
-	{"another's run", control.CodePreconditionFailed, "run/oscars", "register", register("oscars", map[string]string{}), ""},
+	{"other claims for another's run", control.CodePreconditionFailed, "run/oscars", "register", register("oscars", map[string]string{"system": "mine"}), ""},
 	{"run with an impossible id", control.CodeInvalid, "run/a b", "register", register("a b", map[string]string{}), ""},
 	{"run that claims too much", control.CodeInvalid, "run/big", "register", register("big", map[string]string{"x": strings.Repeat("x", 9000)}), ""},
 	{"token for an impossible actor", control.CodeInvalid, "", "create", func(t *testing.T, log *controltest.Log) (control.Outcome, error) {
