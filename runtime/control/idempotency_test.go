@@ -1,6 +1,7 @@
 package control_test
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"testing"
@@ -31,7 +32,7 @@ func sameAnswer(t *testing.T, first, again control.Outcome) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(a) != string(b) {
+	if !bytes.Equal(a, b) {
 		t.Errorf("the retry was answered %s\nfirst it was %s", b, a)
 	}
 }

@@ -65,6 +65,9 @@ func (c *Controller) loadToken(ctx context.Context, row audit.Current, held *tok
 	if err != nil {
 		return fmt.Errorf("read hash of %s: %w", row.Resource, err)
 	}
+	if identity.HashDigest(hash) != token.HashDigest {
+		return &IntegrityError{[]audit.Finding{{Seq: row.Seq, Resource: row.Resource, Problem: "the kept hash is not that of the token this entry made"}}}
+	}
 	held.byID[token.ID] = heldToken{token, hash}
 	return nil
 }
@@ -120,7 +123,7 @@ func (c *Controller) CreateToken(ctx context.Context, call Call, actor string, r
 		if len(vs) > 0 {
 			return draft{}, refuseFields(CodeInvalid, "the token is not valid", vs)
 		}
-		token := identity.Token{ID: id, Actor: actor, Role: role, CreatedBy: call.Actor.Name, CreatedAt: b.time(), NotAfter: notAfter.UTC()}
+		token := identity.Token{ID: id, Actor: actor, Role: role, CreatedBy: call.Actor.Name, CreatedAt: b.time(), NotAfter: notAfter.UTC(), HashDigest: identity.HashDigest(hash)}
 		b.committed = append(b.committed, func() { c.tokens.set(token, hash) })
 		var err error
 		d.body.After, err = lb.Canonical(token)

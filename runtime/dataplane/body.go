@@ -28,7 +28,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	if err != nil {
 		if err == io.EOF {
 			// net/http now watches the connection for its end, which has no deadline.
-			b.setDeadline(time.Time{})
+			_ = b.setDeadline(time.Time{})
 		} else {
 			b.mu.Lock()
 			if !b.closed { // else the error is that we closed it

@@ -2,6 +2,7 @@ package dataplane_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -250,7 +251,7 @@ func TestShutdownCutsOffWhatOutlastsItsContext(t *testing.T) {
 	<-arrived
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if err := e.Shutdown(ctx); err != context.DeadlineExceeded {
+	if err := e.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("shutdown returned %v, want %v", err, context.DeadlineExceeded)
 	}
 	if err := <-failed; err == nil {

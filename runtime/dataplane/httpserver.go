@@ -57,7 +57,7 @@ func newHTTPServer(f *frontend, settings httpSettings) *httpServer {
 			return l.tls, nil
 		}}
 	}
-	go s.Serve(listenerOf{s})
+	go func() { _ = s.Serve(listenerOf{s}) }() // it ends when the frontend closes it
 	return s
 }
 

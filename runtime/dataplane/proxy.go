@@ -75,7 +75,7 @@ func (x *exchange) refuse(w http.ResponseWriter, status int, text string) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	x.mark(h)
 	w.WriteHeader(status)
-	io.WriteString(w, text+"\n")
+	_, _ = io.WriteString(w, text+"\n") // the client may have gone
 }
 
 // mark adds to a response what the engine itself has to tell the client.

@@ -24,6 +24,15 @@ type Token struct {
 	// NotAfter ends the token's life; zero means it has no end.
 	NotAfter time.Time `json:"not_after,omitzero"`
 	Revoked  bool      `json:"revoked"`
+	// HashDigest binds the hash that is kept apart from the log to the token's
+	// entry, see [HashDigest].
+	HashDigest string `json:"hash_digest"`
+}
+
+// HashDigest is the hex SHA-256 of a token's kept hash.
+func HashDigest(hash []byte) string {
+	sum := sha256.Sum256(hash)
+	return hex.EncodeToString(sum[:])
 }
 
 // Prefix begins every token, so that secret scanners can find leaked ones.

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/google/uuid"
@@ -34,7 +35,7 @@ func TestARetryIsGivenTheFirstAnswerAndAppendsNothing(t *testing.T) {
 	}
 	for _, c := range calls {
 		t.Run(c.name, func(t *testing.T) {
-			options := append(c.options, with(api.HeaderIdempotencyKey, uuid.NewString()))
+			options := slices.Concat(c.options, []option{with(api.HeaderIdempotencyKey, uuid.NewString())})
 			first := r.do(t, c.method, c.path, c.body, options...)
 			if first.status != c.status {
 				t.Fatalf("%s, want %d", first, c.status)

@@ -89,7 +89,7 @@ func TestEveryStateActionAndActor(t *testing.T) {
 					t.Run(fmt.Sprintf("%s/%s by %s %s", state, action, who, when), func(t *testing.T) {
 						before := stored(state)
 						effective := state
-						if now == end && (state == ticket.Draft || state == ticket.Pending || state == ticket.Approved) {
+						if now.Equal(end) && (state == ticket.Draft || state == ticket.Pending || state == ticket.Approved) {
 							effective = ticket.Expired
 						}
 						want := wanted(effective, action, who)

@@ -137,7 +137,7 @@ func startProcess(cmd *exec.Cmd, pattern *regexp.Regexp) (*process, error) {
 		}
 		return p, nil
 	case <-p.ended:
-		return p, fmt.Errorf("%s ended: %v\n%s", cmd.Args, p.err, p.logged())
+		return p, fmt.Errorf("%s ended: %w\n%s", cmd.Args, p.err, p.logged())
 	case <-time.After(patience):
 		return p, fmt.Errorf("%s was not ready in time\n%s", cmd.Args, p.logged())
 	}

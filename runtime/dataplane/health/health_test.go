@@ -155,7 +155,7 @@ func TestNoMoreProbesRunAtOnceThanAllowed(t *testing.T) {
 	c.Timeout = lb.Duration(10 * time.Second)
 	for range 30 {
 		w := checker.Watch(s.Listener.Addr().String(), c, true, func(bool, error) {})
-		defer w.Stop()
+		t.Cleanup(w.Stop)
 	}
 	for deadline := time.Now().Add(20 * time.Second); total.Load() < 200; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {

@@ -49,7 +49,7 @@ func TestALiveLogVerifies(t *testing.T) {
 	}
 	reader := openReader(t, dir)
 	first, last := int64(0), int64(0)
-	for round := 0; round < 15 || last < first+500; round++ {
+	for round := 0; round < 10 || last < first+150; round++ {
 		report, err := audit.Verify(t.Context(), reader, controltest.Signer(t).Verifier(), nil)
 		if err != nil {
 			t.Fatalf("round %d: %v", round, err)

@@ -256,3 +256,15 @@ func TestColumnsTakeOnlyTheirOwnType(t *testing.T) {
 		}
 	}
 }
+
+// TestASwappedTokenHashDoesNotStart gives a token another secret: the hash is
+// kept apart from the log, and its digest is in the token's entry.
+func TestASwappedTokenHashDoesNotStart(t *testing.T) {
+	x := newSpecimen(t)
+	dir := snapshot(t, x.dir)
+	edit(t, dir, do("UPDATE secret SET sealed = zeroblob(32) WHERE id LIKE 'token/%'"))
+	_, err := inspect(t, dir)
+	if !control.IsIntegrity(err) || !strings.Contains(err.Error(), "kept hash") {
+		t.Errorf("start: %v; want it refused because of the hash", err)
+	}
+}

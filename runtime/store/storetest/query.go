@@ -36,8 +36,20 @@ func (s *suite) queries(t *testing.T) {
 
 	var asked []control.Query
 	for _, q := range []control.Query{
-		{}, {Resource: "pool/a"}, {Run: "run-1"}, {Ticket: "CHG-1"}, {Actor: "oscar"}, {Type: audit.TypePlan}, {Type: audit.TypeReject},
-		{Resource: "pool/nothing"}, {Run: "run-404"}, {Ticket: "CHG-404"}, {Actor: "nobody"}, {Type: "gossip"}, {Before: 1}, {Before: 100},
+		{},
+		{Resource: "pool/a"},
+		{Run: "run-1"},
+		{Ticket: "CHG-1"},
+		{Actor: "oscar"},
+		{Type: audit.TypePlan},
+		{Type: audit.TypeReject},
+		{Resource: "pool/nothing"},
+		{Run: "run-404"},
+		{Ticket: "CHG-404"},
+		{Actor: "nobody"},
+		{Type: "gossip"},
+		{Before: 1},
+		{Before: 100},
 	} {
 		q.Limit = 1000
 		asked = append(asked, q)

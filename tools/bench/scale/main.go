@@ -107,8 +107,12 @@ func measure(ctx context.Context, s settings) error {
 
 // round takes both subjects through every phase, in turn.
 func round(ctx context.Context, order []*subject, r *result) error {
+	defer func() {
+		for _, subject := range order {
+			subject.end()
+		}
+	}()
 	for _, subject := range order {
-		defer subject.end()
 		if err := subject.begin(ctx); err != nil {
 			return fmt.Errorf("%s: %w", subject.name, err)
 		}
