@@ -35,7 +35,7 @@ func Relay(client, member net.Conn, idle time.Duration) error {
 	if err := <-failed; err != nil {
 		client.Close()
 		member.Close()
-		_ = <-failed // the other way fails because of the first
+		<-failed //nolint:errcheck // the other way fails because of the first
 		return err
 	}
 	return <-failed

@@ -32,8 +32,9 @@ func main() {
 	rounds := flag.Int("rounds", 3, "rounds; each measures every number of writers in turn")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *bin, *out, *window, *rounds); err != nil {
+	err := run(ctx, *bin, *out, *window, *rounds)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "log:", err)
 		os.Exit(1)
 	}
