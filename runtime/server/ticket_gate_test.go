@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"strings"
@@ -141,7 +142,7 @@ func TestTicketsAreApprovedBySomebodyElse(t *testing.T) {
 	key := with(api.HeaderIdempotencyKey, uuid.NewString())
 	first := r.must(t, nil, http.MethodPost, path+"/approve", `{}`, as(identity.Approver), key)
 	again2 := r.must(t, nil, http.MethodPost, path+"/approve", `{}`, as(identity.Approver), key)
-	if string(first.body) != string(again2.body) {
+	if !bytes.Equal(first.body, again2.body) {
 		t.Errorf("a retry is answered %s, the first was %s", again2, first)
 	}
 }
