@@ -37,7 +37,7 @@ var layers = []layer{
 	{path: "", imports: []string{"provider"}},
 	{path: "provider", imports: []string{"runtime/client", "runtime/api", "runtime/lb"}},
 	// Boots the whole runtime for the provider's tests, which alone import it.
-	{path: "provider/acctest", imports: append([]string{"provider", "runtime/daemon", "runtime/client", "runtime/api"}, parts...)},
+	{path: "provider/acctest", imports: append([]string{"provider", "runtime/runtimetest", "runtime/daemon", "runtime/client", "runtime/api"}, parts...)},
 
 	{path: "runtime/cmd", imports: append([]string{"runtime/daemon", "runtime/client", "runtime/api"}, parts...)},
 	{path: "runtime/daemon", imports: parts},

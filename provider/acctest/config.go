@@ -2,10 +2,7 @@ package acctest
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -42,23 +39,6 @@ func (r *Runtime) Provider(settings ...string) string {
 	}
 	b.WriteString("}\n")
 	return b.String()
-}
-
-// FreePort returns a port that nothing listens on at the moment. It lies below
-// those that systems hand out by themselves, so that none of the sockets that a
-// test opens on port 0 takes it first.
-func FreePort(t testing.TB) int {
-	t.Helper()
-	for range 100 {
-		port := 12_000 + rand.IntN(18_000)
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err == nil {
-			l.Close()
-			return port
-		}
-	}
-	t.Fatal("found no free port")
-	return 0
 }
 
 // Main runs a package's tests without the settings of whoever runs them.

@@ -1,0 +1,81 @@
+package control
+
+import (
+	"fmt"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
+)
+
+// decide takes one call through its decision.
+func (b *batch) decide(r *request) (res result) {
+	defer func() {
+		if p := recover(); p != nil {
+			res = result{err: fmt.Errorf("decision failed: %v", p)}
+		}
+	}()
+	if err := r.ctx.Err(); err != nil {
+		return result{err: fmt.Errorf("%w: %w", ErrLogUnavailable, err)}
+	}
+	if outcome, err := b.answeredBefore(r.call); outcome != nil || err != nil {
+		if refused, ok := asRefused(err); ok {
+			// The key keeps the answer it was given first.
+			again := *r
+			again.call.Key = ""
+			outcome, err := b.reject(&again, draft{}, refused)
+			return result{outcome, err}
+		}
+		if err != nil {
+			return result{err: err}
+		}
+		return result{outcome: *outcome}
+	}
+	d, err := r.decide(b)
+	if err != nil {
+		if refused, ok := asRefused(err); ok {
+			outcome, err := b.reject(r, d, refused)
+			return result{outcome, err}
+		}
+		return result{err: err}
+	}
+	if d.existing != nil {
+		return result{outcome: *d.existing}
+	}
+	outcome, err := b.append(r.call, r.subject, d)
+	if refused, ok := asRefused(err); ok {
+		outcome, err = b.reject(r, draft{}, refused)
+	}
+	return result{outcome, err}
+}
+
+// reject records a refusal. What was attempted is kept with it where it is known.
+func (b *batch) reject(r *request, d draft, refused *Refused) (Outcome, error) {
+	refusal := refused.Refusal
+	return b.append(r.call, r.subject, draft{
+		kind: audit.TypeReject,
+		base: d.base,
+		body: audit.Body{Before: d.body.Before, After: d.body.After, Refusal: &refusal},
+	})
+}
+
+// answeredBefore looks whether the call was answered before under its key.
+func (b *batch) answeredBefore(call Call) (*Outcome, error) {
+	if call.Key == "" {
+		return nil, nil
+	}
+	before, ok := b.answered[call.scopedKey()]
+	if !ok {
+		stored, err := b.tx.Answered(b.ctx, call.scopedKey())
+		if err != nil || stored == nil {
+			return nil, err
+		}
+		before = *stored
+	}
+	if before.Digest != call.Digest {
+		return nil, refuse(CodeIdempotencyReused, "the idempotency key was used for another call before; take a new key for a new call")
+	}
+	outcome, err := b.outcome(before.Seq)
+	if err != nil {
+		return nil, err
+	}
+	return &outcome, nil
+}
