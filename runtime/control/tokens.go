@@ -112,7 +112,7 @@ func (c *Controller) CreateToken(ctx context.Context, call Call, actor string, r
 			vs = append(vs, lb.Violation{Pointer: "/actor", Detail: msg})
 		}
 		if !role.Valid() {
-			vs = append(vs, lb.Violation{Pointer: "/role", Detail: fmt.Sprintf("%.64q must be one of %s", string(role), roleWords())})
+			vs = append(vs, lb.Violation{Pointer: "/role", Detail: fmt.Sprintf("%.32q must be one of %s", string(role), roleWords())})
 		}
 		if !notAfter.IsZero() && !notAfter.After(b.time()) {
 			vs = append(vs, lb.Violation{Pointer: "/not_after", Detail: "has already passed"})
