@@ -16,6 +16,7 @@ import (
 func TestEveryRevisionHasExactlyOneWinner(t *testing.T) {
 	const clients, rounds = 50, 4
 	r := start(t)
+	r.contract.underLoad = true
 	revision := r.create(t, "pool/web", pool())
 	var (
 		mu      sync.Mutex // guards winners and losers
@@ -66,6 +67,7 @@ func TestEveryRevisionHasExactlyOneWinner(t *testing.T) {
 // Everything at once, for the race detector: changes, plans, reads, refusals.
 func TestManyCallersAtOnceAreAllAnswered(t *testing.T) {
 	r := start(t)
+	r.contract.underLoad = true
 	r.create(t, "pool/web", pool())
 	var wg sync.WaitGroup
 	for n := range 16 {

@@ -23,6 +23,8 @@ type contract struct {
 	t         testing.TB
 	transport http.RoundTripper
 	mux       *http.ServeMux // finds the operation of a request
+	// underLoad leaves the comparison out: it takes longer than the calls.
+	underLoad bool
 
 	mu        sync.Mutex // guards what follows; the validator takes one call at a time
 	validator validator.Validator
@@ -75,8 +77,8 @@ func (c *contract) RoundTrip(req *http.Request) (*http.Response, error) {
 		req.Body = io.NopCloser(bytes.NewReader(sent))
 	}
 	resp, err := c.transport.RoundTrip(req)
-	if err != nil {
-		return nil, err
+	if err != nil || c.underLoad {
+		return resp, err
 	}
 	received, err := io.ReadAll(resp.Body)
 	resp.Body.Close()
