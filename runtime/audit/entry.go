@@ -43,7 +43,8 @@ const (
 const (
 	MaxLeafBytes = 1<<16 - 1
 	MaxBodyBytes = 4 << 20
-	saltBytes    = 16
+	// SaltBytes is the length of a body's salt.
+	SaltBytes = 16
 )
 
 // ErrTooLarge means that an entry's header or body is over its bound.
@@ -194,9 +195,6 @@ func NewRecord(e Entry, body Body, salt []byte) (Record, error) {
 	}
 	return Record{Entry: e, Leaf: leaf, Salt: salt, Body: b}, nil
 }
-
-// SaltBytes is the length of a body's salt.
-const SaltBytes = saltBytes
 
 // ParseLeaf reads a canonical header. Bytes that are not exactly canonical are
 // refused, so one entry has one form.
