@@ -29,7 +29,7 @@ type layer struct {
 
 // parts are what a running balancer is put together from.
 var parts = []string{
-	"runtime/server", "runtime/dataplane", "runtime/store", "runtime/agebox",
+	"runtime/server", "runtime/decision", "runtime/dataplane", "runtime/store", "runtime/agebox",
 	"runtime/control", "runtime/audit", "runtime/ticket", "runtime/identity", "runtime/lb",
 }
 
@@ -48,6 +48,7 @@ var layers = []layer{
 	{path: "runtime/control", imports: []string{"runtime/audit", "runtime/ticket", "runtime/identity", "runtime/lb"}},
 	// The data plane is handed snapshots: it never sees a store or the write path.
 	{path: "runtime/dataplane", imports: []string{"runtime/lb"}},
+	{path: "runtime/decision", imports: []string{"runtime/dataplane"}},
 	{path: "runtime/client", imports: []string{"runtime/api", "runtime/lb"}},
 	{path: "runtime/api", imports: []string{"runtime/lb"}},
 	{path: "runtime/agebox"},

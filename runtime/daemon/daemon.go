@@ -18,6 +18,7 @@ import (
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/decision"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/server"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/store/sqlite"
 )
@@ -33,11 +34,15 @@ type Daemon struct {
 
 	config   Config
 	logger   *slog.Logger
+	records  *decision.Log
 	http     *http.Server
 	listener net.Listener
 	scheme   string
 	failed   chan error
 }
+
+// TrafficDir is the folder within the data directory that records of traffic go to.
+const TrafficDir = "traffic"
 
 // openLog opens the store and the write path, publishing to what makePublisher
 // returns.
@@ -100,13 +105,15 @@ func Start(ctx context.Context, c Config, logger *slog.Logger) (*Daemon, error) 
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	c.setDefaults()
 	d := &Daemon{config: c, logger: logger, failed: make(chan error, 1)}
-	d.Engine = dataplane.New(dataplane.Options{Logger: logger, Registerer: registry, DrainTimeout: c.shutdownTimeout()})
+	d.records = decision.Open(filepath.Join(c.DataDir, TrafficDir), logger)
+	registry.MustRegister(d.records)
+	d.Engine = dataplane.New(dataplane.Options{Logger: logger, Registerer: registry, DrainTimeout: c.shutdownTimeout(), Recorder: d.records})
 	var err error
 	d.Controller, d.Store, err = openLog(ctx, c, logger, registry, func(keys control.Keys) control.Publisher {
 		return &publisher{engine: d.Engine, logger: logger, key: keys.PrivateKey}
 	})
 	if err != nil {
-		return nil, errors.Join(err, d.Engine.Shutdown(ctx))
+		return nil, errors.Join(err, d.Engine.Shutdown(ctx), d.records.Close())
 	}
 	handler := server.New(server.Options{
 		Controller: d.Controller, Log: d.Store, Logger: logger, Registry: registry, DataPlane: d.dataPlane,
@@ -164,7 +171,7 @@ func (d *Daemon) Close(ctx context.Context) error {
 		}
 	}
 	d.Controller.Close()
-	errs = append(errs, d.Store.Close(), d.Engine.Shutdown(ctx))
+	errs = append(errs, d.Store.Close(), d.Engine.Shutdown(ctx), d.records.Close())
 	return errors.Join(errs...)
 }
 

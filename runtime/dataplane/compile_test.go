@@ -63,7 +63,7 @@ func TestOnlyWhatChangedIsCompiledAgain(t *testing.T) {
 		t.Error("the listener was compiled again although neither it nor its routes changed")
 	}
 	for key, m := range before.pools["p7"].members {
-		if heir := after.pools["p7"].members[key]; heir.load != m.load || heir.transport != m.transport {
+		if heir := after.pools["p7"].members[key]; heir.load != m.load || heir.conns != m.conns {
 			t.Errorf("member %s lost its counts or its connections", key)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"net/http/httputil"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane/health"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane/rawconn"
 )
 
 // DefaultDrainTimeout is how long the connections of a listener that is gone may
@@ -34,6 +34,8 @@ type Options struct {
 	// ConcurrentProbes bounds health probes under way at once, over all pools.
 	// Default: [health.DefaultConcurrency].
 	ConcurrentProbes int
+	// Recorder takes the records of traffic. Default: none are made.
+	Recorder Recorder
 }
 
 // Engine serves traffic by the snapshot it was last given. Its methods are safe
@@ -43,7 +45,8 @@ type Engine struct {
 	log     *slog.Logger
 	checker *health.Checker
 	metrics *metrics
-	proxy   *httputil.ReverseProxy
+	poller  *rawconn.Poller
+	mirrors chan struct{} // a place for each copy of a request under way
 
 	// current is the state that new requests run under; never nil.
 	current atomic.Pointer[state]
@@ -75,13 +78,14 @@ func New(options Options) *Engine {
 		options:   options,
 		log:       options.Logger,
 		checker:   health.NewChecker(options.ConcurrentProbes),
+		poller:    rawconn.NewPoller(),
+		mirrors:   make(chan struct{}, maxMirrors),
 		frontends: map[string]*frontend{},
 		spare:     map[string]*net.TCPListener{},
 	}
 	e.current.Store(&state{})
 	e.ending, e.end = context.WithCancel(context.Background())
 	e.metrics = newMetrics(e)
-	e.proxy = e.newProxy()
 	if options.Registerer != nil {
 		if err := options.Registerer.Register(e.metrics); err != nil {
 			e.log.Error("metrics are not registered", "error", err)
@@ -132,11 +136,6 @@ func (e *Engine) Apply(s *Snapshot) {
 		}
 	}
 
-	for name := range prev.listeners {
-		if next.listeners[name] == nil {
-			e.metrics.forget(name)
-		}
-	}
 	for name, p := range prev.pools {
 		if next.pools[name] != p {
 			p.retire(next.pools[name])
@@ -215,6 +214,7 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	for _, p := range e.current.Load().pools {
 		p.retire(nil)
 	}
+	e.poller.Close()
 	if e.options.Registerer != nil {
 		e.options.Registerer.Unregister(e.metrics)
 	}

@@ -2,12 +2,15 @@ package dataplane
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane/limit"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane/tlsconfig"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
@@ -30,10 +33,15 @@ type frontend struct {
 	key    string // see bindKey
 	config *lb.Listener
 	stats  *listenerStats
+	// tls asks for the configuration of each handshake; nil unless https.
+	tls *tls.Config
+	// perClient counts connections by client address.
+	perClient *limit.Connections
 	// retired is the last state that had the listener, once it is gone.
 	retired atomic.Pointer[state]
 	// draining makes each response the last of its connection.
 	draining atomic.Bool
+	http2    http2Servers
 
 	// Protected by Engine.mu.
 	socket     *net.TCPListener
@@ -45,14 +53,22 @@ type frontend struct {
 	changed  *sync.Cond // on mu; told of every change to what follows
 	limit    int
 	conns    map[*clientConn]struct{}
-	stopping bool          // no new connections once accept has nothing at hand
-	running  bool          // the accept loop
-	servers  []*httpServer // the last one takes new connections; none for tcp
+	stopping bool // no new connections once accept has nothing at hand
+	running  bool // the accept loop
 }
 
 func (e *Engine) newFrontend(name string, l *listener) *frontend {
-	f := &frontend{engine: e, name: name, key: bindKey(name, l.config), config: l.config, stats: l.stats, conns: map[*clientConn]struct{}{}}
+	f := &frontend{
+		engine: e, name: name, key: bindKey(name, l.config), config: l.config, stats: l.live.stats,
+		perClient: limit.NewConnections(), conns: map[*clientConn]struct{}{},
+	}
 	f.changed = sync.NewCond(&f.mu)
+	if l.config.Protocol == lb.ListenerHTTPS {
+		f.tls = tlsconfig.Latest(func() *tls.Config {
+			_, l := f.state()
+			return l.tls
+		})
+	}
 	return f
 }
 
@@ -70,29 +86,6 @@ func (f *frontend) configure(config *lb.Listener) {
 		f.limit = config.Limits.MaxConnections
 		f.changed.Broadcast()
 	}
-	if config.Protocol == lb.ListenerTCP {
-		return
-	}
-	// Connections stay with the server that accepted them until they end.
-	settings := httpSettingsOf(config)
-	if n := len(f.servers); n == 0 || f.servers[n-1].settings != settings {
-		f.servers = append(f.servers, newHTTPServer(f, settings))
-	}
-	f.dropUnused()
-}
-
-// dropUnused closes earlier servers whose connections have all ended. The caller
-// holds mu.
-func (f *frontend) dropUnused() {
-	kept := f.servers[:0:0]
-	for i, s := range f.servers {
-		if i == len(f.servers)-1 || s.open > 0 {
-			kept = append(kept, s)
-		} else {
-			go s.Close()
-		}
-	}
-	f.servers = kept
 }
 
 // state is what a request runs under. Invariant: it has a listener of the frontend's
@@ -144,10 +137,10 @@ func (f *frontend) stopAccepting(keep bool) {
 func (f *frontend) acceptLoop(socket *net.TCPListener) {
 	failing := false
 	for f.hasRoom() {
-		conn, err := socket.Accept()
+		conn, err := socket.AcceptTCP()
 		if err == nil {
 			failing = false
-			f.serve(conn)
+			f.accept(conn)
 			continue
 		}
 		f.mu.Lock()
@@ -178,32 +171,35 @@ func (f *frontend) hasRoom() bool {
 	return len(f.conns) < f.limit
 }
 
-// serve takes a connection in and hands it to what speaks the protocol.
-func (f *frontend) serve(conn net.Conn) {
+// accept takes a connection in and begins to serve it.
+func (f *frontend) accept(conn *net.TCPConn) {
+	raw, err := f.engine.poller.Wrap(conn)
+	if err != nil {
+		_ = conn.Close()
+		return
+	}
+	c := &clientConn{front: f, raw: raw}
 	f.mu.Lock()
-	c := &clientConn{pacedConn: pacedConn{Conn: conn}, frontend: f}
-	if n := len(f.servers); n > 0 {
-		c.server = f.servers[n-1]
-		c.server.open++
-		c.pace = c.server.settings.idle
-	}
 	f.conns[c] = struct{}{}
-	f.stats.open.Add(1)
 	f.mu.Unlock()
-	if c.server != nil {
-		c.server.take(c)
-	} else {
-		go f.relay(c)
-	}
+	f.stats.open.Add(1)
+	go c.run()
+}
+
+// remove forgets a connection that has ended.
+func (f *frontend) remove(c *clientConn) {
+	f.stats.open.Add(-1)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.conns, c)
+	f.changed.Broadcast()
 }
 
 // drain waits until every connection has ended, or closes them when ctx ends; it
 // returns how many it closed. The accept loop has ended before.
 func (f *frontend) drain(ctx context.Context) int {
 	f.draining.Store(true)
-	f.mu.Lock()
-	servers := f.servers
-	f.mu.Unlock()
+	f.http2.shutDown()
 	defer context.AfterFunc(ctx, func() {
 		f.mu.Lock() // or the wake-up could fall between the check and the wait below
 		defer f.mu.Unlock()
@@ -211,7 +207,7 @@ func (f *frontend) drain(ctx context.Context) int {
 	})()
 	drained := make(chan struct{})
 	defer close(drained)
-	go closeIdle(servers, drained)
+	go f.closeIdle(drained)
 
 	f.mu.Lock()
 	for len(f.conns) > 0 && ctx.Err() == nil {
@@ -223,58 +219,29 @@ func (f *frontend) drain(ctx context.Context) int {
 	}
 	f.mu.Unlock()
 	for _, c := range left {
-		c.Close()
-	}
-	for _, s := range servers {
-		s.Close()
+		c.raw.Abort()
 	}
 	return len(left)
 }
 
-// closeIdle closes connections that are idle after a grace, until done. It does not
-// use http.Server.Shutdown, which drops requests whose header is just arriving.
-func closeIdle(servers []*httpServer, done <-chan struct{}) {
+// closeIdle closes connections that are idle after a grace, until done.
+func (f *frontend) closeIdle(done <-chan struct{}) {
 	ticker := time.NewTicker(idleGrace)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-			for _, s := range servers {
-				s.SetKeepAlivesEnabled(false)
+			f.mu.Lock()
+			conns := make([]*clientConn, 0, len(f.conns))
+			for c := range f.conns {
+				conns = append(conns, c)
+			}
+			f.mu.Unlock()
+			for _, c := range conns {
+				c.leave()
 			}
 		case <-done:
 			return
 		}
 	}
-}
-
-// clientConn is a client's connection; it is counted until it is closed.
-type clientConn struct {
-	pacedConn
-	frontend *frontend
-	server   *httpServer // nil for tcp
-	closed   atomic.Bool
-}
-
-// Close implements net.Conn.
-func (c *clientConn) Close() error {
-	err := c.Conn.Close()
-	if c.closed.CompareAndSwap(false, true) {
-		f := c.frontend
-		f.stats.open.Add(-1)
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		delete(f.conns, c)
-		if c.server != nil {
-			c.server.open--
-		}
-		f.changed.Broadcast()
-	}
-	return err
-}
-
-// reset closes the connection so that the client sees a failure and not an end.
-func (c *clientConn) reset() {
-	c.Conn.(*net.TCPConn).SetLinger(0)
-	c.Close()
 }

@@ -3,6 +3,7 @@ package dataplane_test
 import (
 	"io"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -169,6 +170,11 @@ func TestMetricsCountAndGoWithTheirObjects(t *testing.T) {
 		"auditlb_request_duration_seconds listener=web":          3,
 		"auditlb_member_healthy member=a pool=app":               1,
 		"auditlb_open_connections listener=web":                  1,
+		"auditlb_requests_in_flight listener=web":                0,
+		"auditlb_body_bytes_total direction=in listener=web":     0,
+		"auditlb_body_bytes_total direction=out listener=web":    2 + float64(len("no healthy member\n")),
+		"auditlb_member_active member=a pool=app":                0,
+		"auditlb_member_ejected member=a pool=app":               0,
 		"auditlb_snapshot_revision":                              43,
 		"auditlb_apply_duration_seconds":                         3,
 	}
@@ -182,7 +188,12 @@ func TestMetricsCountAndGoWithTheirObjects(t *testing.T) {
 		delete(got, name)
 	}
 	for name := range got {
-		t.Errorf("unexpected series %s", name)
+		cause, ok := strings.CutPrefix(name, "auditlb_decisions_total cause=")
+		if !ok {
+			t.Errorf("unexpected series %s", name)
+		} else if want := cause == string(dataplane.CauseNoMember); (got[name] == 1) != want {
+			t.Errorf("%s is %v", name, got[name])
+		}
 	}
 
 	e.Apply(&dataplane.Snapshot{Revision: 44})
@@ -190,6 +201,9 @@ func TestMetricsCountAndGoWithTheirObjects(t *testing.T) {
 	delete(got, "auditlb_snapshot_revision")
 	delete(got, "auditlb_apply_duration_seconds")
 	for name := range got {
+		if strings.HasPrefix(name, "auditlb_decisions_total ") {
+			continue
+		}
 		t.Errorf("series %s outlives its object", name)
 	}
 }

@@ -45,7 +45,7 @@ func TestASlowHeaderIsCutOff(t *testing.T) {
 }
 
 func TestASlowBodyIsCutOff(t *testing.T) {
-	_, web := limited(t, func(l *lb.Listener) { l.Timeouts.Idle = lb.Duration(100 * time.Millisecond) })
+	_, web := limited(t, func(l *lb.Listener) { l.Timeouts.RequestBody = lb.Duration(100 * time.Millisecond) })
 	conn := dial(t, web)
 	io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf")
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -54,8 +54,8 @@ func TestASlowBodyIsCutOff(t *testing.T) {
 	}
 }
 
-func TestABodyThatKeepsComingMayTakeLongerThanTheIdleTimeout(t *testing.T) {
-	_, web := limited(t, func(l *lb.Listener) { l.Timeouts.Idle = lb.Duration(300 * time.Millisecond) })
+func TestABodyThatKeepsComingMayTakeLongerThanTheBodyTimeout(t *testing.T) {
+	_, web := limited(t, func(l *lb.Listener) { l.Timeouts.RequestBody = lb.Duration(300 * time.Millisecond) })
 	conn := dial(t, web)
 	io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n")
 	for range 8 {

@@ -4,8 +4,12 @@ import (
 	"crypto/tls"
 	"maps"
 	"slices"
+	"strings"
+	"sync/atomic"
 
+	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane/limit"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane/route"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane/tlsconfig"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
@@ -16,8 +20,20 @@ type listener struct {
 	routes       *route.Table
 	certificates []*tls.Certificate // as config.Certificates, nil where missing
 	tls          *tls.Config        // nil unless https
-	stats        *listenerStats     // survives changes of the listener
-	requests     map[string]*requestCounts
+	names        map[string]bool    // of the certificates, in lower case, also "*.example.com"
+	// Nil where the configuration has none.
+	allowed, trusted networks
+	live             *listenerLive
+	rate             limit.Rate // of each client's requests
+	requests         map[string]*requestCounts
+}
+
+// listenerLive is the side of a listener that survives its changes.
+type listenerLive struct {
+	stats    *listenerStats
+	tickets  tlsconfig.Listener
+	inFlight atomic.Int64 // requests
+	rates    *limit.Rates // by client
 }
 
 // compileListener builds a listener. Old is its previous version or nil; it is
@@ -33,29 +49,43 @@ func (e *Engine) compileListener(name string, config *lb.Listener, routes map[st
 	if sameRoutes && sameTLS {
 		return old
 	}
-	if sameRoutes {
+	switch {
+	case sameRoutes:
 		l.routes = old.routes
+	case old != nil:
+		l.routes = route.New(routes, old.routes)
+	default:
+		l.routes = route.New(routes, nil)
+	}
+	l.allowed, l.trusted = parseNetworks(config.AllowedCIDRs), parseNetworks(config.TrustedProxies)
+	if old != nil {
+		l.live = old.live
 	} else {
-		l.routes = route.New(routes)
+		l.live = &listenerLive{stats: new(listenerStats), rates: limit.NewRates()}
+	}
+	if limits := config.Limits; limits.RequestRate > 0 {
+		l.rate = limit.NewRate(limits.RequestRate, limits.RequestBurst)
 	}
 	if sameTLS {
-		l.tls = old.tls
+		l.tls, l.names = old.tls, old.names
 	} else if config.Protocol == lb.ListenerHTTPS {
-		l.tls = newTLSConfig(config, certificates)
-	}
-	if old != nil {
-		l.stats = old.stats
-	} else {
-		l.stats = e.metrics.newListenerStats(name)
+		l.tls = l.live.tickets.Config(config, certificates)
+		l.names = map[string]bool{}
+		for _, c := range certificates {
+			if c != nil && c.Leaf != nil {
+				for _, name := range c.Leaf.DNSNames {
+					l.names[strings.ToLower(name)] = true
+				}
+			}
+		}
 	}
 	l.requests = requestCountsFor(config, routes, old)
 	return l
 }
 
-// pool names the pool for a request, "" when there is none.
-func (l *listener) pool(host, path, method string) string {
-	if r := l.routes.Match(host, path, method); r != nil {
-		return r.Pool()
-	}
-	return l.config.DefaultPool
+// certified reports whether a certificate of the listener is for a name.
+func (l *listener) certified(name string) bool {
+	name = strings.ToLower(name)
+	_, parent, _ := strings.Cut(name, ".")
+	return l.names[name] || l.names["*."+parent]
 }

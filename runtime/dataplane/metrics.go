@@ -15,7 +15,43 @@ import (
 // listenerStats counts for one listener, across its versions and moves.
 type listenerStats struct {
 	open     atomic.Int64
-	duration prometheus.Observer
+	duration histogram
+	// Bytes that clients and members took, headers left out.
+	bytesIn, bytesOut atomic.Int64
+}
+
+// durationBounds are the upper bounds of the histogram's buckets.
+var durationBounds = [...]time.Duration{
+	time.Millisecond, 2500 * time.Microsecond, 5 * time.Millisecond, 10 * time.Millisecond, 25 * time.Millisecond,
+	50 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, time.Second,
+	2500 * time.Millisecond, 5 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute,
+}
+
+// histogram counts durations. It costs a request two additions.
+type histogram struct {
+	counts [len(durationBounds) + 1]atomic.Uint64
+	sum    atomic.Int64 // nanoseconds
+}
+
+func (h *histogram) observe(d time.Duration) {
+	i := 0
+	for i < len(durationBounds) && d > durationBounds[i] {
+		i++
+	}
+	h.counts[i].Add(1)
+	h.sum.Add(int64(d))
+}
+
+// collect returns the histogram at about one moment.
+func (h *histogram) collect(desc *prometheus.Desc, labels ...string) prometheus.Metric {
+	buckets := make(map[float64]uint64, len(durationBounds))
+	total := uint64(0)
+	for i, bound := range durationBounds {
+		total += h.counts[i].Load()
+		buckets[bound.Seconds()] = total
+	}
+	total += h.counts[len(durationBounds)].Load()
+	return prometheus.MustNewConstHistogram(desc, total, time.Duration(h.sum.Load()).Seconds(), buckets, labels...)
 }
 
 // codeClasses is how many classes of status there are: 1xx to 5xx.
@@ -46,7 +82,7 @@ func requestCountsFor(config *lb.Listener, routes map[string]*lb.Route, old *lis
 // observe counts one request. A request on a state that is no longer current may
 // count for series that are gone; nobody sees those.
 func (l *listener) observe(pool string, status int, took time.Duration) {
-	l.stats.duration.Observe(took.Seconds())
+	l.live.stats.duration.observe(took)
 	if c, class := l.requests[pool], status/100-1; c != nil && class >= 0 && class < codeClasses {
 		c[class].Add(1)
 	}
@@ -60,6 +96,19 @@ var (
 		"Whether a member that is not disabled is held to be healthy.", []string{"pool", "member"}, nil)
 	connectionsDesc = prometheus.NewDesc("auditlb_open_connections",
 		"Connections of clients that are open, by listener.", []string{"listener"}, nil)
+	inFlightDesc = prometheus.NewDesc("auditlb_requests_in_flight",
+		"Requests under way, by listener.", []string{"listener"}, nil)
+	bytesDesc = prometheus.NewDesc("auditlb_body_bytes_total",
+		"Bytes of bodies and of tcp connections, by listener and direction (in: from clients).", []string{"listener", "direction"}, nil)
+	durationDesc = prometheus.NewDesc("auditlb_request_duration_seconds",
+		"Time from a request's header to the end of its response, by listener; upgraded connections are left out.",
+		[]string{"listener"}, nil)
+	activeDesc = prometheus.NewDesc("auditlb_member_active",
+		"Requests (connections of a tcp pool) that a member is serving.", []string{"pool", "member"}, nil)
+	ejectedDesc = prometheus.NewDesc("auditlb_member_ejected",
+		"Whether outlier detection keeps a member from being chosen.", []string{"pool", "member"}, nil)
+	decisionsDesc = prometheus.NewDesc("auditlb_decisions_total",
+		"Times that traffic did not go where the configuration says at the first try, by cause.", []string{"cause"}, nil)
 	revisionDesc = prometheus.NewDesc("auditlb_snapshot_revision",
 		"Revision of the configuration that new requests run under.", nil, nil)
 )
@@ -68,39 +117,36 @@ var (
 // when they are asked for, so what is removed has none.
 type metrics struct {
 	engine    *Engine
-	durations *prometheus.HistogramVec
 	apply     prometheus.Histogram
+	decisions map[Cause]*atomic.Uint64 // the map itself never changes
 }
 
 func newMetrics(e *Engine) *metrics {
-	return &metrics{
+	m := &metrics{
 		engine: e,
-		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "auditlb_request_duration_seconds",
-			Help:    "Time from a request's header to the end of its response, by listener; upgraded connections are left out.",
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
-		}, []string{"listener"}),
 		apply: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "auditlb_apply_duration_seconds",
 			Help:    "Time to make a snapshot current.",
 			Buckets: prometheus.ExponentialBuckets(.0001, 4, 9),
 		}),
+		decisions: make(map[Cause]*atomic.Uint64, len(Causes)),
 	}
+	for _, cause := range Causes {
+		m.decisions[cause] = new(atomic.Uint64)
+	}
+	return m
 }
 
-func (m *metrics) newListenerStats(name string) *listenerStats {
-	return &listenerStats{duration: m.durations.WithLabelValues(name)}
-}
-
-// forget removes the series of a listener that is gone.
-func (m *metrics) forget(listener string) { m.durations.DeleteLabelValues(listener) }
+// decided counts a decision.
+func (m *metrics) decided(cause Cause) { m.decisions[cause].Add(1) }
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{requestsDesc, healthyDesc, connectionsDesc, revisionDesc} {
+	for _, d := range []*prometheus.Desc{
+		requestsDesc, healthyDesc, connectionsDesc, inFlightDesc, bytesDesc, durationDesc, activeDesc, ejectedDesc, decisionsDesc, revisionDesc,
+	} {
 		ch <- d
 	}
-	m.durations.Describe(ch)
 	m.apply.Describe(ch)
 }
 
@@ -112,7 +158,11 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(revisionDesc, float64(st.revision))
 	for name, l := range st.listeners {
-		gauge(connectionsDesc, float64(l.stats.open.Load()), name)
+		gauge(connectionsDesc, float64(l.live.stats.open.Load()), name)
+		gauge(inFlightDesc, float64(l.live.inFlight.Load()), name)
+		ch <- l.live.stats.duration.collect(durationDesc, name)
+		ch <- prometheus.MustNewConstMetric(bytesDesc, prometheus.CounterValue, float64(l.live.stats.bytesIn.Load()), name, "in")
+		ch <- prometheus.MustNewConstMetric(bytesDesc, prometheus.CounterValue, float64(l.live.stats.bytesOut.Load()), name, "out")
 		for _, pool := range slices.Sorted(maps.Keys(l.requests)) {
 			for class := range codeClasses {
 				if n := l.requests[pool][class].Load(); n > 0 {
@@ -126,13 +176,20 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 			if member.state == lb.MemberDisabled {
 				continue
 			}
-			healthy := 0.0
-			if member.load.Healthy() {
-				healthy = 1
-			}
-			gauge(healthyDesc, healthy, name, key)
+			gauge(healthyDesc, number(member.load.Healthy()), name, key)
+			gauge(ejectedDesc, number(member.load.Ejected()), name, key)
+			gauge(activeDesc, float64(member.load.Active()), name, key)
 		}
 	}
-	m.durations.Collect(ch)
+	for cause, n := range m.decisions {
+		ch <- prometheus.MustNewConstMetric(decisionsDesc, prometheus.CounterValue, float64(n.Load()), string(cause))
+	}
 	m.apply.Collect(ch)
+}
+
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }

@@ -1,14 +1,21 @@
 package dataplane
 
 import (
+	"crypto/tls"
 	"maps"
-	"net/http"
+	"net"
 	"reflect"
 	"slices"
 	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/http2"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane/balance"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane/health"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane/limit"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane/tlsconfig"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane/upstream"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
@@ -18,6 +25,11 @@ type pool struct {
 	config  *lb.Pool
 	group   *balance.Group // shared by all versions of the pool
 	members map[string]*member
+	budget  *limit.RetryBudget // shared, too
+	// certificate is the client certificate that members are shown, nil for none.
+	certificate *tls.Certificate
+	// retries says on which causes a request is tried again.
+	retries map[lb.RetryCause]bool
 
 	// Those that may be chosen, side by side with the balancer's shares.
 	active   []*member
@@ -27,58 +39,103 @@ type pool struct {
 // member is one version of a member: the immutable struct changes when the
 // pool's settings do, what it points to survives.
 type member struct {
-	key, address string
-	state        lb.MemberState
-	timeouts     lb.PoolTimeouts
-	load         *balance.Member
-	transport    *http.Transport // nil in a tcp pool
-	watch        *health.Watch   // nil without health check
+	key, address, scheme string
+	state                lb.MemberState
+	load                 *balance.Member
+	conns                *upstream.Conns  // of a pool that speaks HTTP/1.1 or tcp, else nil
+	http2                *http2.Transport // of one that speaks HTTP/2, else nil
+	watch                *health.Watch    // nil without health check
 	// cause is why the last probe that made the member unhealthy failed.
 	cause *atomic.Pointer[string]
 }
 
 // compilePool builds a pool. Old is its previous version or nil.
-func (e *Engine) compilePool(name string, config *lb.Pool, old *pool) *pool {
-	p := &pool{name: name, config: config, members: make(map[string]*member, len(config.Members))}
+func (e *Engine) compilePool(name string, config *lb.Pool, certificate *tls.Certificate, old *pool) *pool {
+	p := &pool{
+		name: name, config: config, certificate: certificate,
+		members: make(map[string]*member, len(config.Members)),
+		retries: make(map[lb.RetryCause]bool, len(config.Retries.On)),
+	}
+	for _, cause := range config.Retries.On {
+		p.retries[cause] = true
+	}
 	if old != nil {
-		p.group = old.group
+		p.group, p.budget = old.group, old.budget
 	} else {
-		p.group = new(balance.Group)
+		p.budget = limit.NewRetryBudget()
+		p.group = balance.NewGroup(func(ej balance.Ejection) { e.ejected(name, ej) })
+	}
+	secure, err := p.upstreamTLS()
+	if err != nil {
+		// Without its TLS the pool serves nothing: plain text is not what was asked for.
+		e.log.Error("pool's upstream TLS can't be set up", "pool", name, "error", err)
 	}
 	var shares []balance.Share
 	for _, key := range slices.Sorted(maps.Keys(config.Members)) {
 		want := config.Members[key]
-		m := e.compileMember(p, key, want, old)
+		m := e.compileMember(p, key, want, secure, old)
 		p.members[key] = m
-		if want.State == lb.MemberActive {
+		if want.State == lb.MemberActive && err == nil {
 			p.active = append(p.active, m)
-			shares = append(shares, balance.Share{Member: m.load, Weight: want.Weight, Backup: want.Backup})
+			shares = append(shares, balance.Share{Member: m.load, Weight: want.Weight, Backup: want.Backup, Limit: config.Limits.MaxConnections})
 		}
 	}
-	p.balancer = p.group.NewBalancer(config.Algorithm, shares)
+	a := config.Affinity
+	p.balancer = p.group.NewBalancer(balance.Config{
+		Algorithm: config.Algorithm, SlowStart: config.SlowStart.Std(), Outlier: config.OutlierDetection,
+		HashAffinity: a != nil && a.Type != lb.AffinityCookie, MaxPending: config.Limits.MaxPending,
+	}, shares)
 	return p
 }
 
-func (e *Engine) compileMember(p *pool, key string, want lb.Member, oldPool *pool) *member {
-	m := &member{key: key, address: want.Address, state: want.State, timeouts: p.config.Timeouts}
+// upstreamTLS is how the pool's members are spoken to over TLS, nil without TLS.
+func (p *pool) upstreamTLS() (*tlsconfig.Upstream, error) {
+	u := p.config.UpstreamTLS
+	if u == nil {
+		return nil, nil
+	}
+	return tlsconfig.NewUpstream(u, p.certificate, p.config.HTTPVersion)
+}
+
+// connectsLike reports whether connections made under another version are as good.
+func (p *pool) connectsLike(old *pool) bool {
+	return old.config.Protocol == p.config.Protocol && old.config.HTTPVersion == p.config.HTTPVersion &&
+		old.config.Timeouts == p.config.Timeouts && old.certificate == p.certificate &&
+		reflect.DeepEqual(old.config.UpstreamTLS, p.config.UpstreamTLS)
+}
+
+func (e *Engine) compileMember(p *pool, key string, want lb.Member, secure *tlsconfig.Upstream, oldPool *pool) *member {
+	m := &member{key: key, address: want.Address, scheme: "http", state: want.State}
 	var old *member
-	var oldCheck *lb.HealthCheck
 	if oldPool != nil {
 		if o := oldPool.members[key]; o != nil && o.address == want.Address {
-			old, oldCheck = o, oldPool.config.HealthCheck
+			old = o
 		}
 	}
 	if old != nil {
 		m.load, m.cause = old.load, old.cause
 	} else {
-		m.load, m.cause = p.group.NewMember(), new(atomic.Pointer[string])
+		m.load, m.cause = p.group.NewMember(key), new(atomic.Pointer[string])
+	}
+	var tlsFor *tls.Config
+	if secure != nil {
+		host, _, _ := net.SplitHostPort(want.Address)
+		tlsFor, m.scheme = secure.Config(host), "https"
 	}
 	switch {
-	case p.config.Protocol != lb.PoolHTTP:
-	case old != nil && old.transport != nil && old.timeouts == m.timeouts:
-		m.transport = old.transport
+	case old != nil && p.connectsLike(oldPool):
+		m.conns, m.http2 = old.conns, old.http2
 	default:
-		m.transport = newTransport(m.timeouts)
+		t := p.config.Timeouts
+		settings := upstream.Settings{
+			Poller: e.poller, Address: want.Address, TLS: tlsFor,
+			Connect: t.Connect.Std(), Write: t.Response.Std(), Idle: t.Idle.Std(),
+		}
+		if p.config.HTTPVersion == lb.HTTP2 {
+			m.http2 = upstream.NewHTTP2(settings)
+		} else {
+			m.conns = upstream.New(settings)
+		}
 	}
 	check := p.config.HealthCheck
 	switch {
@@ -87,29 +144,55 @@ func (e *Engine) compileMember(p *pool, key string, want lb.Member, oldPool *poo
 		e.stopWatch(old)
 		m.load.SetHealthy(true)
 		m.cause.Store(nil)
-	case old != nil && old.watch != nil && reflect.DeepEqual(oldCheck, check):
+	case old != nil && old.watch != nil && reflect.DeepEqual(oldPool.config.HealthCheck, check) &&
+		p.connectsLike(oldPool) && oldPool.config.ProxyProtocol == p.config.ProxyProtocol:
 		m.watch = old.watch
 	default:
 		e.stopWatch(old)
-		m.watch = e.watch(p.name, m, check)
+		m.watch = e.watch(p, m, tlsFor)
 	}
 	return m
 }
 
 // watch begins to probe a member. Its health so far stands until probes say otherwise.
-func (e *Engine) watch(pool string, m *member, check *lb.HealthCheck) *health.Watch {
-	key, load, cause := m.key, m.load, m.cause
-	return e.checker.Watch(m.address, check, load.Healthy(), func(healthy bool, err error) {
+func (e *Engine) watch(p *pool, m *member, secure *tls.Config) *health.Watch {
+	pool, key, load, cause := p.name, m.key, m.load, m.cause
+	target := health.Target{
+		Address: m.address, Check: p.config.HealthCheck, TLS: secure,
+		HTTPVersion: p.config.HTTPVersion, ProxyProtocol: p.config.ProxyProtocol,
+	}
+	return e.checker.Watch(target, load.Healthy(), func(healthy bool, err error) {
 		if healthy {
 			cause.Store(nil)
 			e.log.Info("member is healthy again", "pool", pool, "member", key)
+			e.decided(CauseHealthy, pool, key, "")
 		} else {
 			text := err.Error()
 			cause.Store(&text)
 			e.log.Warn("member is unhealthy", "pool", pool, "member", key, "cause", text)
+			e.decided(CauseUnhealthy, pool, key, text)
 		}
 		load.SetHealthy(healthy)
 	})
+}
+
+// ejected hears of ejections and their ends.
+func (e *Engine) ejected(pool string, ej balance.Ejection) {
+	if ej.Ended {
+		e.log.Info("member returns from ejection", "pool", pool, "member", ej.Member)
+		e.decided(CauseReturned, pool, ej.Member, "")
+		return
+	}
+	e.log.Warn("member is ejected", "pool", pool, "member", ej.Member, "for", ej.For)
+	e.decided(CauseEjected, pool, ej.Member, ej.For.String())
+}
+
+// decided leaves the record of a decision about a member.
+func (e *Engine) decided(cause Cause, pool, member, detail string) {
+	e.metrics.decided(cause)
+	if rec := e.options.Recorder; rec != nil {
+		rec.Decision(&Record{Time: time.Now(), Revision: e.current.Load().revision, Cause: cause, Pool: pool, Member: member, Detail: []byte(detail)})
+	}
 }
 
 func (e *Engine) stopWatch(m *member) {
@@ -129,17 +212,35 @@ func (p *pool) retire(next *pool) {
 		if m.watch != nil && (heir == nil || heir.watch != m.watch) {
 			m.watch.Stop()
 		}
-		if m.transport != nil && (heir == nil || heir.transport != m.transport) {
-			m.transport.CloseIdleConnections()
+		if m.conns != nil && (heir == nil || heir.conns != m.conns) {
+			m.conns.Close()
 		}
+		if m.http2 != nil && (heir == nil || heir.http2 != m.http2) {
+			m.http2.CloseIdleConnections()
+		}
+	}
+	if next == nil {
+		p.group.Close()
 	}
 }
 
-// acquire chooses a member and counts a request on it until load.Release; nil
-// when no member can serve.
-func (p *pool) acquire() *member {
-	if i := p.balancer.Acquire(); i >= 0 {
-		return p.active[i]
+// retriesOn reports whether the pool's requests are tried again for a cause.
+func (p *pool) retriesOn(cause lb.RetryCause) bool { return p.retries[cause] }
+
+// retryStatus is the cause that a response with a status is, if it is one.
+func (p *pool) retryStatus(status int) (lb.RetryCause, bool) {
+	if status < 500 || len(p.retries) == 0 {
+		return "", false
 	}
-	return nil
+	switch status {
+	case 500:
+		return lb.Retry500, true
+	case 502:
+		return lb.Retry502, true
+	case 503:
+		return lb.Retry503, true
+	case 504:
+		return lb.Retry504, true
+	}
+	return "", false
 }

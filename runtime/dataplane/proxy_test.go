@@ -78,7 +78,7 @@ func TestSpoofedForwardedHeadersAreDropped(t *testing.T) {
 		"X-Forwarded-Prefix": "[]",
 		"X_forwarded_for":    "[]",
 		"X-Real-Ip":          "[]",
-		"Forwarded":          "[]",
+		"Forwarded":          `[for=127.0.0.1;host="app.example.com";proto=http]`,
 		"X-Forward":          "[mine]",
 	} {
 		if got := fmt.Sprint(s.Header[name]); got != want {

@@ -35,10 +35,14 @@ func (e *Engine) compile(s *Snapshot, prev *state) *state {
 		listeners: make(map[string]*listener, len(s.Listeners)),
 	}
 	for name, config := range s.Pools {
-		if old := prev.pools[name]; old != nil && old.config == config {
+		var certificate *tls.Certificate
+		if u := config.UpstreamTLS; u != nil && u.ClientCertificate != "" {
+			certificate = s.Certificates[u.ClientCertificate]
+		}
+		if old := prev.pools[name]; old != nil && old.config == config && old.certificate == certificate {
 			next.pools[name] = old
 		} else {
-			next.pools[name] = e.compilePool(name, config, old)
+			next.pools[name] = e.compilePool(name, config, certificate, old)
 		}
 	}
 	routes := make(map[string]map[string]*lb.Route, len(s.Listeners))

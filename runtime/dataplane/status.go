@@ -46,7 +46,7 @@ func (e *Engine) Status() Status {
 		Pools:     make(map[string]PoolStatus, len(st.pools)),
 	}
 	for name, l := range st.listeners {
-		out := ListenerStatus{Connections: l.stats.open.Load()}
+		out := ListenerStatus{Connections: l.live.stats.open.Load()}
 		if f := e.frontends[name]; f != nil {
 			if f.socket != nil {
 				out.Address = f.socket.Addr().String()

@@ -177,16 +177,29 @@ func TestTheMinimumTLSVersionHoldsPerListenerAndChangesLive(t *testing.T) {
 	}
 }
 
-func TestHTTP2IsNotOffered(t *testing.T) {
-	e := newEngine(t, dataplane.Options{})
-	e.Apply(secure(t, map[string]*tls.Certificate{"app": certificate(t, "app", "app.test")}, nil))
-	conn, err := tls.Dial("tcp", address(t, e, "web"), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2", "http/1.1"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if got := conn.ConnectionState().NegotiatedProtocol; got != "http/1.1" {
-		t.Errorf("negotiated %q, want http/1.1", got)
+func TestTheProtocolIsNegotiated(t *testing.T) {
+	for _, tc := range []struct {
+		name            string
+		offered, wanted []string
+		want            string
+	}{
+		{"HTTP/2 is offered", lb.ALPNProtocols, []string{"h2", "http/1.1"}, "h2"},
+		{"unless the listener does not", []string{lb.ALPNHTTP1}, []string{"h2", "http/1.1"}, "http/1.1"},
+		{"HTTP/1.1 to those who ask for it", lb.ALPNProtocols, []string{"http/1.1"}, "http/1.1"},
+		{"or for nothing", lb.ALPNProtocols, nil, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			e := newEngine(t, dataplane.Options{})
+			e.Apply(secure(t, map[string]*tls.Certificate{"app": certificate(t, "app", "app.test")}, func(l *lb.Listener) { l.TLS.ALPN = tc.offered }))
+			conn, err := tls.Dial("tcp", address(t, e, "web"), &tls.Config{InsecureSkipVerify: true, NextProtos: tc.wanted})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if got := conn.ConnectionState().NegotiatedProtocol; got != tc.want {
+				t.Errorf("negotiated %q, want %q", got, tc.want)
+			}
+		})
 	}
 }
 

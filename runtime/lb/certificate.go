@@ -1,7 +1,6 @@
 package lb
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -21,21 +20,19 @@ import (
 
 // Bounds of a certificate.
 const (
-	MaxChainBytes         = 256 << 10
-	MaxChainCertificates  = 20
-	MaxPrivateKeyBytes    = 16 << 10
-	MinRSABits            = 2048
-	MaxRSABits            = 8192 // as crypto/tls accepts
-	MaxPrivateKeyVersion  = 1 << 31
-	pemTypeCertificate    = "CERTIFICATE"
-	pemTypePrivateKeyWord = "PRIVATE KEY"
+	MaxChainCertificates = 20
+	MaxPrivateKeyBytes   = 16 << 10
+	MinRSABits           = 2048
+	MaxRSABits           = 8192 // as crypto/tls accepts
+	MaxPrivateKeyVersion = 1 << 31
 )
 
 // Certificate is a certificate chain for listeners that speak TLS. The private
 // key is not part of it: it is kept apart, encrypted, under the fingerprint.
 type Certificate struct {
 	Meta
-	// ChainPEM is the leaf, then its issuers, in PEM.
+	// ChainPEM is the leaf, then its issuers, in PEM; then, if there is one, the
+	// OCSP response to staple to handshakes, in a block OCSP RESPONSE.
 	ChainPEM string `json:"chain_pem"`
 	// PrivateKeyVersion is a number of the user's; raising it says that there
 	// is a new key.
@@ -98,61 +95,34 @@ func spkiFingerprint(spki []byte) string {
 // ParseChain reads a PEM chain, leaf first. Its errors never repeat the input:
 // somebody may have pasted the key.
 func ParseChain(text string) ([]*x509.Certificate, error) {
+	chain, _, err := parseChain(text)
+	return chain, err
+}
+
+// parseChain also returns the OCSP response after the chain, or nil.
+func parseChain(text string) (chain []*x509.Certificate, staple []byte, err error) {
 	if text == "" {
-		return nil, errors.New("is required: the leaf certificate, then its issuers, in PEM")
+		return nil, nil, errors.New("is required: the leaf certificate, then its issuers, in PEM")
 	}
-	if len(text) > MaxChainBytes {
-		return nil, fmt.Errorf("is %d bytes; a chain has at most %d", len(text), MaxChainBytes)
+	chain, rest, err := cutCertificates(text)
+	if err != nil {
+		return nil, nil, err
 	}
-	if strings.Contains(text, pemTypePrivateKeyWord) {
-		return nil, errors.New("contains a private key; the key belongs in the write-only private key attribute")
-	}
-	var chain []*x509.Certificate
-	rest := []byte(text)
-	for {
-		block, after := pem.Decode(rest)
-		if block == nil {
-			break
-		}
-		if block.Type != pemTypeCertificate {
-			return nil, fmt.Errorf("contains a PEM block that is not a %s", pemTypeCertificate)
-		}
-		if !alone(block, rest[:len(rest)-len(after)]) {
-			return nil, fmt.Errorf("has text around certificate %d; a chain holds nothing but %s blocks", len(chain)+1, pemTypeCertificate)
-		}
-		rest = after
-		cert, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("certificate %d of the chain does not parse", len(chain)+1)
-		}
-		chain = append(chain, cert)
-		if len(chain) > MaxChainCertificates {
-			return nil, fmt.Errorf("has more than %d certificates", MaxChainCertificates)
+	if len(rest) > 0 {
+		if staple, err = parseStaple(rest); err != nil {
+			return nil, nil, err
 		}
 	}
-	if len(chain) == 0 {
-		return nil, errors.New("is not PEM: it must hold at least one CERTIFICATE block")
-	}
-	if strings.TrimSpace(string(rest)) != "" {
-		return nil, errors.New("has text after the last PEM block that is not a certificate")
+	if len(chain) > MaxChainCertificates {
+		return nil, nil, fmt.Errorf("has %d certificates; at most %d are allowed", len(chain), MaxChainCertificates)
 	}
 	for i := 0; i+1 < len(chain); i++ {
 		if err := chain[i].CheckSignatureFrom(chain[i+1]); err != nil {
-			return nil, fmt.Errorf("certificate %d of the chain is not signed by certificate %d: order it leaf first, then each issuer", i+1, i+2)
+			return nil, nil, fmt.Errorf("certificate %d of the chain is not signed by certificate %d: order it leaf first, then each issuer", i+1, i+2)
 		}
 	}
-	return chain, checkPublicKey(chain[0].PublicKey)
+	return chain, staple, checkPublicKey(chain[0].PublicKey)
 }
-
-// alone reports whether text is the PEM block and nothing else. What pem.Decode
-// skips (a preamble, headers, a block that is cut off) would be kept and logged
-// with the chain, and nobody has looked at it.
-func alone(block *pem.Block, text []byte) bool {
-	bare := pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes})
-	return bytes.Equal(withoutSpace(bare), withoutSpace(text))
-}
-
-func withoutSpace(b []byte) []byte { return bytes.Join(bytes.Fields(b), nil) }
 
 // checkPublicKey admits the keys that crypto/tls serves.
 func checkPublicKey(pub any) error {
@@ -173,7 +143,8 @@ func checkPublicKey(pub any) error {
 	return errors.New("has a key that is not RSA, ECDSA or Ed25519")
 }
 
-// KeyPair joins a chain and its private key for serving. Its errors name what
+// KeyPair joins a chain and its private key for serving, with the OCSP response
+// that follows the chain, if any, as the staple. Its errors name what
 // is wrong with the key and never repeat it.
 func KeyPair(chainPEM, keyPEM string) (*tls.Certificate, error) {
 	if keyPEM == "" {
@@ -196,7 +167,7 @@ func KeyPair(chainPEM, keyPEM string) (*tls.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	chain, err := ParseChain(chainPEM)
+	chain, staple, err := parseChain(chainPEM)
 	if err != nil {
 		return nil, fmt.Errorf("can't be checked: the chain %w", err)
 	}
@@ -207,6 +178,7 @@ func KeyPair(chainPEM, keyPEM string) (*tls.Certificate, error) {
 	if err != nil {
 		return nil, errors.New("does not match the chain's leaf certificate")
 	}
+	pair.OCSPStaple = staple
 	return &pair, nil
 }
 

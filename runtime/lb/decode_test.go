@@ -4,6 +4,9 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 func TestDecodeRefusesWhatItDoesNotKnowExactlyWhereItStands(t *testing.T) {
@@ -35,6 +38,9 @@ func TestDecodeRefusesWhatItDoesNotKnowExactlyWhereItStands(t *testing.T) {
 		{"null for a string", `{"owner":null}`, "/owner", "null is not allowed"},
 		{"null for a map", `{"members":null}`, "/members", "null is not allowed"},
 		{"null for a block", `{"timeouts":null}`, "/timeouts", "null is not allowed"},
+		{"null for a block with defaults", `{"retries":null}`, "/retries", "null is not allowed"},
+		{"string for a number of a block that may be absent", `{"outlier_detection":{"ejection_time":5}}`, "/outlier_detection/ejection_time", "this number"},
+		{"unknown field of a block that may be absent", `{"affinity":{"kind":"x"}}`, "/affinity/kind", "not a known field"},
 		{"null for a member", `{"members":{"a":null}}`, "/members/a", "null is not allowed"},
 		{"null for a number of a member", `{"members":{"a":{"weight":null}}}`, "/members/a/weight", "null is not allowed"},
 		{"null for a duration", `{"health_check":{"interval":null}}`, "/health_check/interval", "null is not allowed"},
@@ -84,6 +90,8 @@ func TestDecodeOfOtherKindsPointsAtTheField(t *testing.T) {
 		{"listener", KindListener, `{"limits":{"max_connections":"many"}}`, "/limits/max_connections", "a string"},
 		{"listener with a null list", KindListener, `{"certificates":null}`, "/certificates", "null is not allowed"},
 		{"route", KindRoute, `{"match":{"hosts":["a",{}]}}`, "/match/hosts/1", "an object"},
+		{"route with a null condition", KindRoute, `{"match":{"headers":{"x-a":null}}}`, "/match/headers/x-a", "null is not allowed"},
+		{"route with a number for a status", KindRoute, `{"action":{"redirect":{"status":"301"}}}`, "/action/redirect/status", "a string"},
 		{"route with a null target", KindRoute, `{"action":{"forward":{"web":null}}}`, "/action/forward/web", "null is not allowed"},
 		{"certificate", KindCertificate, `{"private_key_version":"1"}`, "/private_key_version", "a string"},
 		{"certificate with its key inside", KindCertificate, `{"private_key_pem":"x"}`, "/private_key_pem", "not a known field"},
@@ -128,15 +136,47 @@ func TestAbsentFieldsTakeTheirDefaults(t *testing.T) {
 		name string
 		kind Kind
 		in   string
-		want string
+		// at is the attribute that is looked at; "" is the object.
+		at, want string
 	}{
-		{"pool", KindPool, `{}`, `{"algorithm":"round_robin","health_check":null,"labels":{},"members":{},"owner":"","protocol":"http","timeouts":{"connect":"5s","idle":"5m","response":"1m"}}`},
-		{"member", KindPool, `{"members":{"a":{}}}`, `{"algorithm":"round_robin","health_check":null,"labels":{},"members":{"a":{"address":"","backup":false,"state":"active","weight":1}},"owner":"","protocol":"http","timeouts":{"connect":"5s","idle":"5m","response":"1m"}}`},
-		{"health check", KindPool, `{"health_check":{}}`, `{"algorithm":"round_robin","health_check":{"expected_statuses":["200-399"],"healthy_threshold":2,"host":"","interval":"10s","path":"/","timeout":"2s","type":"http","unhealthy_threshold":3},"labels":{},"members":{},"owner":"","protocol":"http","timeouts":{"connect":"5s","idle":"5m","response":"1m"}}`},
-		{"one timeout of three", KindPool, `{"timeouts":{"idle":"1h"}}`, `{"algorithm":"round_robin","health_check":null,"labels":{},"members":{},"owner":"","protocol":"http","timeouts":{"connect":"5s","idle":"1h","response":"1m"}}`},
-		{"listener", KindListener, `{}`, `{"address":"0.0.0.0","certificates":[],"default_certificate":"","default_pool":"","labels":{},"limits":{"max_connections":50000,"max_header_bytes":65536},"owner":"","port":0,"protocol":"http","timeouts":{"idle":"1m","request_header":"10s"},"tls":{"min_version":"1.2"}}`},
-		{"route", KindRoute, `{"action":{"forward":{"web":{}}}}`, `{"action":{"forward":{"web":{"weight":1}}},"labels":{},"listener":"","match":{"hosts":[],"methods":[],"path_exact":"","path_prefix":""},"owner":"","priority":0}`},
-		{"certificate", KindCertificate, `{"fingerprint":"mine","issuer":"me","dns_names":["a"],"not_after":"2030-01-01T00:00:00Z"}`, `{"chain_pem":"","dns_names":[],"fingerprint":"","issuer":"","labels":{},"not_after":"0001-01-01T00:00:00Z","not_before":"0001-01-01T00:00:00Z","owner":"","private_key_version":0}`},
+		{"pool", KindPool, `{}`, "", `{"affinity":null,"algorithm":"round_robin","hash_key":null,"health_check":null,"http_version":"1.1","labels":{},` +
+			`"limits":{"max_connections":10000,"max_pending":1024},"members":{},"outlier_detection":null,"owner":"","protocol":"http","proxy_protocol":"off",` +
+			`"retries":{"attempts":2,"budget_percent":20,"on":["connect_failure"],"per_try_timeout":"0s"},"slow_start":"0s",` +
+			`"timeouts":{"connect":"5s","idle":"5m","response":"1m"},"upstream_tls":null}`},
+		{"listener", KindListener, `{}`, "", `{"access_records":"errors","address":"0.0.0.0","allowed_cidrs":[],"certificates":[],"default_certificate":"","default_pool":"",` +
+			`"http2":{"max_concurrent_streams":100,"prior_knowledge":false},"labels":{},` +
+			`"limits":{"max_body_bytes":0,"max_connections":50000,"max_connections_per_client":0,"max_header_bytes":65536,"max_requests":100000,"request_burst":0,"request_rate":0},` +
+			`"owner":"","port":0,"protocol":"http","proxy_protocol":false,"timeouts":{"idle":"1m","request_body":"30s","request_header":"10s"},` +
+			`"tls":{"alpn":["h2","http/1.1"],"client_auth":"none","client_ca_pem":"","min_version":"1.2"},"trusted_proxies":[]}`},
+		{"route", KindRoute, `{}`, "", `{"action":{"fixed_response":null,"forward":{},"mirror":null,"redirect":null,"rewrite":null},"labels":{},"listener":"",` +
+			`"match":{"headers":{},"hosts":[],"methods":[],"path_exact":"","path_prefix":"","path_regex":"","query":{}},"owner":"","priority":0,` +
+			`"request_headers":{"add":{},"remove":[],"set":{}},"response_headers":{"add":{},"remove":[],"set":{}},"timeouts":{"request":"0s","response":"0s"}}`},
+		{"certificate", KindCertificate, `{"fingerprint":"mine","issuer":"me","dns_names":["a"],"not_after":"2030-01-01T00:00:00Z"}`, "",
+			`{"chain_pem":"","dns_names":[],"fingerprint":"","issuer":"","labels":{},"not_after":"0001-01-01T00:00:00Z","not_before":"0001-01-01T00:00:00Z","owner":"","private_key_version":0}`},
+		{"member", KindPool, `{"members":{"a":{}}}`, "members", `{"a":{"address":"","backup":false,"state":"active","weight":1}}`},
+		{"health check", KindPool, `{"health_check":{}}`, "health_check",
+			`{"expected_statuses":["200-399"],"healthy_threshold":2,"host":"","interval":"10s","path":"/","service":"","timeout":"2s","type":"http","unhealthy_threshold":3}`},
+		{"expected statuses that are empty", KindPool, `{"health_check":{"type":"tcp","expected_statuses":[]}}`, "health_check",
+			`{"expected_statuses":[],"healthy_threshold":2,"host":"","interval":"10s","path":"/","service":"","timeout":"2s","type":"tcp","unhealthy_threshold":3}`},
+		{"one timeout of three", KindPool, `{"timeouts":{"idle":"1h"}}`, "timeouts", `{"connect":"5s","idle":"1h","response":"1m"}`},
+		{"hash key", KindPool, `{"hash_key":{}}`, "hash_key", `{"name":"","source":"source_ip"}`},
+		{"outlier detection", KindPool, `{"outlier_detection":{}}`, "outlier_detection", `{"consecutive_failures":5,"ejection_time":"30s","max_ejected_percent":50}`},
+		{"retries with other causes", KindPool, `{"retries":{"on":["reset"]}}`, "retries", `{"attempts":2,"budget_percent":20,"on":["reset"],"per_try_timeout":"0s"}`},
+		{"limits", KindPool, `{"limits":{"max_pending":0}}`, "limits", `{"max_connections":10000,"max_pending":0}`},
+		{"TLS to members", KindPool, `{"upstream_tls":{}}`, "upstream_tls", `{"ca_pem":"","client_certificate":"","min_version":"1.2","server_name":"","verify":true}`},
+		{"affinity", KindPool, `{"affinity":{}}`, "affinity", `{"name":"auditlb","ttl":"0s","type":"cookie"}`},
+		{"affinity by another cookie", KindPool, `{"affinity":{"name":"SID","ttl":"1h"}}`, "affinity", `{"name":"SID","ttl":"1h","type":"cookie"}`},
+		{"affinity without a cookie", KindPool, `{"affinity":{"type":"source_ip"}}`, "affinity", `{"name":"","ttl":"0s","type":"source_ip"}`},
+		{"TLS of a listener", KindListener, `{"tls":{"min_version":"1.3"}}`, "tls", `{"alpn":["h2","http/1.1"],"client_auth":"none","client_ca_pem":"","min_version":"1.3"}`},
+		{"HTTP/2 of a listener", KindListener, `{"http2":{"prior_knowledge":true}}`, "http2", `{"max_concurrent_streams":100,"prior_knowledge":true}`},
+		{"conditions", KindRoute, `{"match":{"headers":{"x-a":{"value":"1"}},"query":{"q":{}}}}`, "match",
+			`{"headers":{"x-a":{"type":"exact","value":"1"}},"hosts":[],"methods":[],"path_exact":"","path_prefix":"","path_regex":"","query":{"q":{"type":"exact","value":""}}}`},
+		{"forward and mirror", KindRoute, `{"action":{"forward":{"web":{}},"mirror":{"pool":"next"},"rewrite":{}}}`, "action",
+			`{"fixed_response":null,"forward":{"web":{"weight":1}},"mirror":{"percent":100,"pool":"next"},"redirect":null,"rewrite":{"host":"","path":"","path_prefix":""}}`},
+		{"redirect", KindRoute, `{"action":{"redirect":{}}}`, "action",
+			`{"fixed_response":null,"forward":{},"mirror":null,"redirect":{"host":"","path":"","path_prefix":"","port":0,"scheme":"","status":302,"strip_query":false},"rewrite":null}`},
+		{"fixed response", KindRoute, `{"action":{"fixed_response":{}}}`, "action",
+			`{"fixed_response":{"body":"","content_type":"text/plain; charset=utf-8","status":200},"forward":{},"mirror":null,"redirect":null,"rewrite":null}`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -144,9 +184,51 @@ func TestAbsentFieldsTakeTheirDefaults(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, err := Encode(obj); err != nil || string(got) != tt.want {
-				t.Errorf("%v\n got %s\nwant %s", err, got, tt.want)
+			got, err := Encode(obj)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tt.at != "" {
+				var attributes map[string]jsontext.Value
+				if err := json.Unmarshal(got, &attributes); err != nil {
+					t.Fatal(err)
+				}
+				got = attributes[tt.at]
+			}
+			if string(got) != tt.want {
+				t.Errorf("\n got %s\nwant %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// Defaults are made anew for every object: what is decoded into one must not
+// turn up in another.
+func TestDecodingLeavesTheDefaultsAlone(t *testing.T) {
+	for kind, in := range map[Kind]string{
+		KindPool:     `{"retries":{"on":["500","502"]},"health_check":{"expected_statuses":["500"]}}`,
+		KindListener: `{"tls":{"alpn":["http/1.1"]}}`,
+	} {
+		fresh := func() string {
+			obj, err := Decode(kind, []byte(`{}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := Encode(obj)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(b)
+		}
+		before := fresh()
+		if _, err := Decode(kind, []byte(in)); err != nil {
+			t.Fatal(err)
+		}
+		if after := fresh(); after != before {
+			t.Errorf("%s: the defaults were\n%s\nand are\n%s", kind, before, after)
+		}
+	}
+	if got := NewHealthCheck().ExpectedStatuses; len(got) != 1 || got[0] != DefaultExpectedStatuses {
+		t.Errorf("expected statuses: %q", got)
 	}
 }

@@ -9,15 +9,19 @@ import (
 )
 
 func FuzzDecodePool(f *testing.F) {
-	fuzzDecode(f, KindPool, `{"owner":"x","members":{"a":{"address":"10.0.0.1:80","weight":3}},"health_check":{"interval":"1s","expected_statuses":["200"]}}`)
+	fuzzDecode(f, KindPool, `{"owner":"x","members":{"a":{"address":"10.0.0.1:80","weight":3}},"health_check":{"interval":"1s","expected_statuses":["200"]},`+
+		`"algorithm":"maglev","hash_key":{"source":"header","name":"X-User"},"outlier_detection":{},"retries":{"on":["reset","503"]},"affinity":{"ttl":"1h"},"upstream_tls":{"ca_pem":"x"}}`)
 }
 
 func FuzzDecodeListener(f *testing.F) {
-	fuzzDecode(f, KindListener, `{"owner":"x","address":"::1","port":443,"protocol":"https","certificates":["a","b"],"limits":{"max_connections":1}}`)
+	fuzzDecode(f, KindListener, `{"owner":"x","address":"::1","port":443,"protocol":"https","certificates":["a","b"],"limits":{"max_connections":1,"request_rate":5},`+
+		`"tls":{"alpn":["h2"],"client_auth":"optional","client_ca_pem":"x"},"proxy_protocol":true,"trusted_proxies":["10.0.0.1/8","::ffff:1.2.3.4/100"]}`)
 }
 
 func FuzzDecodeRoute(f *testing.F) {
-	fuzzDecode(f, KindRoute, `{"owner":"x","listener":"edge","match":{"hosts":["*.a"],"path_prefix":"/x"},"action":{"forward":{"web":{"weight":2}}}}`)
+	fuzzDecode(f, KindRoute, `{"owner":"x","listener":"edge","match":{"hosts":["*.a"],"path_regex":"/(a|b)+/(?P<c>.*)","headers":{"x-a":{"type":"prefix","value":"1"}},"query":{"q":{}}},`+
+		`"action":{"forward":{"web":{"weight":2}},"rewrite":{"path":"/$1/${c}","host":"[::1]:80"},"mirror":{"pool":"next"},"redirect":{"path":"//x"},"fixed_response":{"status":204}},`+
+		`"request_headers":{"set":{"x-a":"1"},"add":{"via":"x"},"remove":["Host"]}}`)
 }
 
 func FuzzDecodeCertificate(f *testing.F) {

@@ -63,7 +63,7 @@ func TestKeysThatWillNotDo(t *testing.T) {
 		{"key that can't sign", mine.chain, block("PRIVATE KEY", noSigner), "can't sign"},
 		{"too large", mine.chain, strings.Repeat("x", MaxPrivateKeyBytes+1), "at most"},
 		{"no chain", "", mine.pem, "the chain is required"},
-		{"chain that does not parse", "x", mine.pem, "the chain is not PEM"},
+		{"chain that does not parse", "x", mine.pem, "the chain is not a certificate in PEM"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -84,10 +84,10 @@ func ParseAddress(s string) (Address, error) {
 }
 
 // joinWords writes a list for people: "a, b and c".
-func joinWords[T ~string](words []T) string {
+func joinWords[T any](words []T) string {
 	parts := make([]string, len(words))
 	for i, w := range words {
-		parts[i] = string(w)
+		parts[i] = fmt.Sprint(w)
 	}
 	if len(parts) < 2 {
 		return strings.Join(parts, "")

@@ -10,6 +10,12 @@ import (
 // ListenerProtocol is what a listener speaks to clients.
 type ListenerProtocol string
 
+// ClientAuth is what is asked of clients' certificates.
+type ClientAuth string
+
+// AccessRecords says which requests leave a record.
+type AccessRecords string
+
 // TLSVersion is the oldest TLS a listener accepts.
 type TLSVersion string
 
@@ -18,6 +24,19 @@ const (
 	ListenerHTTP  ListenerProtocol = "http"
 	ListenerHTTPS ListenerProtocol = "https"
 	ListenerTCP   ListenerProtocol = "tcp"
+	// ListenerTLSPassthrough routes by the name a client asks for, without decrypting.
+	ListenerTLSPassthrough ListenerProtocol = "tls_passthrough"
+
+	ClientAuthNone     ClientAuth = "none"
+	ClientAuthOptional ClientAuth = "optional"
+	ClientAuthRequired ClientAuth = "required"
+
+	AccessOff    AccessRecords = "off"
+	AccessErrors AccessRecords = "errors"
+	AccessAll    AccessRecords = "all"
+
+	ALPNHTTP2 = "h2"
+	ALPNHTTP1 = "http/1.1"
 
 	TLS12 TLSVersion = "1.2"
 	TLS13 TLSVersion = "1.3"
@@ -25,8 +44,11 @@ const (
 
 // What the attributes of a listener may be.
 var (
-	ListenerProtocols = []ListenerProtocol{ListenerHTTP, ListenerHTTPS, ListenerTCP}
+	ListenerProtocols = []ListenerProtocol{ListenerHTTP, ListenerHTTPS, ListenerTCP, ListenerTLSPassthrough}
 	TLSVersions       = []TLSVersion{TLS12, TLS13}
+	ClientAuths       = []ClientAuth{ClientAuthNone, ClientAuthOptional, ClientAuthRequired}
+	AccessRecordings  = []AccessRecords{AccessOff, AccessErrors, AccessAll}
+	ALPNProtocols     = []string{ALPNHTTP2, ALPNHTTP1}
 )
 
 // Defaults and bounds of a listener.
@@ -42,6 +64,21 @@ const (
 	DefaultMaxConnections       = 50_000
 	MaxMaxConnections           = 1_000_000
 	MaxListenerCertificates     = 1_000
+	DefaultRequestBodyTimeout   = Duration(30 * time.Second)
+	DefaultMaxBodyBytes         = 0
+	MaxMaxBodyBytes             = 1 << 40
+	DefaultClientConnections    = 0
+	DefaultMaxRequests          = 100_000
+	MaxMaxRequests              = 10_000_000
+	DefaultRequestRate          = 0
+	MaxRequestRate              = 1_000_000
+	DefaultRequestBurst         = 0
+	MaxRequestBurst             = 1_000_000
+	DefaultClientAuth           = ClientAuthNone
+	DefaultAccessRecords        = AccessErrors
+	DefaultConcurrentStreams    = 100
+	MaxConcurrentStreams        = 10_000
+	MaxCIDRs                    = 1_000
 )
 
 // Listener is a socket that clients connect to.
@@ -56,23 +93,58 @@ type Listener struct {
 	TLS                ListenerTLS      `json:"tls"`
 	Timeouts           ListenerTimeouts `json:"timeouts"`
 	Limits             ListenerLimits   `json:"limits"`
+	HTTP2              ListenerHTTP2    `json:"http2"`
+	// ProxyProtocol: connections from TrustedProxies begin with a PROXY header, and
+	// others are refused.
+	ProxyProtocol bool `json:"proxy_protocol"`
+	// TrustedProxies are the networks whose X-Forwarded-*, Forwarded and PROXY
+	// headers are believed.
+	TrustedProxies []string `json:"trusted_proxies"`
+	// AllowedCIDRs are the networks that clients may come from; empty: any.
+	AllowedCIDRs  []string      `json:"allowed_cidrs"`
+	AccessRecords AccessRecords `json:"access_records"`
 }
 
 // ListenerTLS is how a listener speaks TLS.
 type ListenerTLS struct {
 	MinVersion TLSVersion `json:"min_version"`
+	// ALPN lists the protocols offered, of [ALPNProtocols].
+	ALPN []string `json:"alpn"`
+	// ClientCAPEM holds the authorities of client certificates.
+	ClientCAPEM string     `json:"client_ca_pem"`
+	ClientAuth  ClientAuth `json:"client_auth"`
+}
+
+// ListenerHTTP2 is how a listener speaks HTTP/2.
+type ListenerHTTP2 struct {
+	// PriorKnowledge lets an http listener speak HTTP/2 without TLS (h2c).
+	PriorKnowledge       bool `json:"prior_knowledge"`
+	MaxConcurrentStreams int  `json:"max_concurrent_streams"`
 }
 
 // ListenerTimeouts bound how long a client may take.
 type ListenerTimeouts struct {
 	RequestHeader Duration `json:"request_header"`
-	Idle          Duration `json:"idle"`
+	// RequestBody is the time in which a further part of a body must arrive.
+	RequestBody Duration `json:"request_body"`
+	Idle        Duration `json:"idle"`
 }
 
 // ListenerLimits bound what a client may use.
 type ListenerLimits struct {
 	MaxHeaderBytes int `json:"max_header_bytes"`
+	// MaxBodyBytes bounds a request's body; 0: no bound.
+	MaxBodyBytes   int `json:"max_body_bytes"`
 	MaxConnections int `json:"max_connections"`
+	// MaxConnectionsPerClient bounds connections of one client address; 0: no bound.
+	MaxConnectionsPerClient int `json:"max_connections_per_client"`
+	// MaxRequests bounds requests under way at once; more are answered 503.
+	MaxRequests int `json:"max_requests"`
+	// RequestRate is how many requests a second one client address may send
+	// (connections, where there are no requests); 0: no bound.
+	RequestRate int `json:"request_rate"`
+	// RequestBurst is how many requests a client may send at once above the rate.
+	RequestBurst int `json:"request_burst"`
 }
 
 // NewListener returns a listener with every default set and no port.
@@ -80,9 +152,15 @@ func NewListener() *Listener {
 	return &Listener{
 		Address:  DefaultListenerAddress,
 		Protocol: DefaultListenerProtocol,
-		TLS:      ListenerTLS{MinVersion: DefaultTLSMinVersion},
-		Timeouts: ListenerTimeouts{RequestHeader: DefaultRequestHeaderTimeout, Idle: DefaultListenerIdleTimeout},
-		Limits:   ListenerLimits{MaxHeaderBytes: DefaultMaxHeaderBytes, MaxConnections: DefaultMaxConnections},
+		TLS:      ListenerTLS{MinVersion: DefaultTLSMinVersion, ALPN: slices.Clone(ALPNProtocols), ClientAuth: DefaultClientAuth},
+		Timeouts: ListenerTimeouts{RequestHeader: DefaultRequestHeaderTimeout, RequestBody: DefaultRequestBodyTimeout, Idle: DefaultListenerIdleTimeout},
+		Limits: ListenerLimits{
+			MaxHeaderBytes: DefaultMaxHeaderBytes, MaxBodyBytes: DefaultMaxBodyBytes,
+			MaxConnections: DefaultMaxConnections, MaxConnectionsPerClient: DefaultClientConnections,
+			MaxRequests: DefaultMaxRequests, RequestRate: DefaultRequestRate, RequestBurst: DefaultRequestBurst,
+		},
+		HTTP2:         ListenerHTTP2{MaxConcurrentStreams: DefaultConcurrentStreams},
+		AccessRecords: DefaultAccessRecords,
 	}
 }
 
@@ -93,6 +171,9 @@ func (*Listener) Kind() Kind { return KindListener }
 func (l *Listener) Normalize() {
 	l.Meta.normalize()
 	l.Certificates = sortedSet(l.Certificates)
+	l.TLS.ALPN = sortedSet(l.TLS.ALPN)
+	l.TrustedProxies = canonicalPrefixes(l.TrustedProxies)
+	l.AllowedCIDRs = canonicalPrefixes(l.AllowedCIDRs)
 	if a, err := netip.ParseAddr(l.Address); err == nil {
 		// ::ffff:127.0.0.1 is the socket of 127.0.0.1.
 		l.Address = a.Unmap().String()
@@ -104,6 +185,14 @@ func (l *Listener) BindAddress() string {
 	return netip.AddrPortFrom(netip.MustParseAddr(l.Address), uint16(l.Port)).String()
 }
 
+// PoolProtocol is the protocol of the pools that a listener can send to.
+func (l *Listener) PoolProtocol() PoolProtocol {
+	if l.Protocol == ListenerTCP || l.Protocol == ListenerTLSPassthrough {
+		return PoolTCP
+	}
+	return PoolHTTP
+}
+
 // References implements [Object].
 func (l *Listener) References() []Reference {
 	var refs []Reference
@@ -111,73 +200,17 @@ func (l *Listener) References() []Reference {
 		refs = append(refs, Reference{
 			Pointer: fmt.Sprintf("/certificates/%d", i),
 			To:      Address{KindCertificate, name},
-			Suits:   func(Object) string { return "" },
+			Suits:   anyWillDo,
 		})
 	}
 	if l.DefaultPool != "" {
-		want := PoolHTTP
-		if l.Protocol == ListenerTCP {
-			want = PoolTCP
-		}
 		refs = append(refs, Reference{
 			Pointer: "/default_pool",
 			To:      Address{KindPool, l.DefaultPool},
-			Suits:   wantPool(want),
+			Suits: func(_ View, pool Object) string {
+				return wantPool(pool, l.PoolProtocol())
+			},
 		})
 	}
 	return refs
-}
-
-// wantPool requires a pool of a protocol.
-func wantPool(want PoolProtocol) func(Object) string {
-	return func(obj Object) string {
-		if p, ok := obj.(*Pool); ok && p.Protocol != want {
-			return fmt.Sprintf("has protocol %s; one with protocol %s is needed here", p.Protocol, want)
-		}
-		return ""
-	}
-}
-
-// Validate implements [Object].
-func (l *Listener) Validate() Violations {
-	c := newChecker()
-	l.Meta.validate(c)
-	if a, err := netip.ParseAddr(l.Address); err != nil || a.Zone() != "" {
-		c.at("address").fail("%s must be an IP address to bind, such as 0.0.0.0, 127.0.0.1 or ::", shown(l.Address))
-	}
-	c.at("port").intIn(l.Port, 1, 65535)
-	oneOf(c.at("protocol"), l.Protocol, ListenerProtocols)
-	l.validateCertificates(c)
-	if l.DefaultPool != "" {
-		c.at("default_pool").try(CheckName(l.DefaultPool))
-	} else if l.Protocol == ListenerTCP {
-		c.at("default_pool").fail("is required when protocol is %s: there are no routes to choose by", ListenerTCP)
-	}
-	oneOf(c.at("tls").at("min_version"), l.TLS.MinVersion, TLSVersions)
-	t := c.at("timeouts")
-	t.at("request_header").durationIn(l.Timeouts.RequestHeader, MinTimeout, MaxTimeout)
-	t.at("idle").durationIn(l.Timeouts.Idle, MinTimeout, MaxTimeout)
-	limits := c.at("limits")
-	limits.at("max_header_bytes").intIn(l.Limits.MaxHeaderBytes, MinMaxHeaderBytes, MaxMaxHeaderBytes)
-	limits.at("max_connections").intIn(l.Limits.MaxConnections, 1, MaxMaxConnections)
-	return *c.found
-}
-
-func (l *Listener) validateCertificates(c checker) {
-	at := c.at("certificates")
-	if len(l.Certificates) > MaxListenerCertificates {
-		at.fail("has %d certificates; at most %d are allowed", len(l.Certificates), MaxListenerCertificates)
-	}
-	for i, name := range l.Certificates {
-		at.index(i).try(CheckName(name))
-	}
-	if l.Protocol == ListenerHTTPS && len(l.Certificates) == 0 {
-		at.fail("must name at least one certificate when protocol is %s", ListenerHTTPS)
-	}
-	if l.Protocol != ListenerHTTPS && len(l.Certificates) > 0 {
-		at.fail("are only for protocol %s; this listener's protocol is %s", ListenerHTTPS, l.Protocol)
-	}
-	if l.DefaultCertificate != "" && !slices.Contains(l.Certificates, l.DefaultCertificate) {
-		c.at("default_certificate").fail("%s must be one of the listener's certificates", shown(l.DefaultCertificate))
-	}
 }

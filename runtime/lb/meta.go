@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -38,40 +39,34 @@ func (m *Meta) validate(c checker) {
 	if m.Owner == "" {
 		c.at("owner").fail("is required: name the team or person to call about this object")
 	}
-	checkText(c.at("owner"), m.Owner, MaxOwnerLength)
+	c.at("owner").try(checkText(m.Owner, MaxOwnerLength))
 	labels := c.at("labels")
-	if len(m.Labels) > MaxLabels {
-		labels.fail("has %d labels; at most %d are allowed", len(m.Labels), MaxLabels)
-	}
+	checkCount(labels, len(m.Labels), MaxLabels, "labels")
 	for _, k := range slices.Sorted(maps.Keys(m.Labels)) {
 		at := labels.at(k)
 		if len(k) > MaxLabelKeyLength || !labelKeyPattern.MatchString(k) {
 			at.fail("label keys are 1 to %d letters, digits, '.', '_', '/' or '-', beginning and ending with a letter or digit", MaxLabelKeyLength)
 		}
-		checkText(at, m.Labels[k], MaxLabelValueLength)
+		at.try(checkText(m.Labels[k], MaxLabelValueLength))
 	}
 }
-
-// HoldsPrivateKey reports whether a text has a private key in PEM in it, or the
-// beginning or end of one.
-func HoldsPrivateKey(text string) bool { return strings.Contains(text, pemTypePrivateKeyWord+"-----") }
 
 // checkText holds a free text to a length and to printable characters, so that
 // a terminal or a log line cannot be confused by what a user wrote.
-func checkText(c checker, s string, maxBytes int) {
-	if len(s) > maxBytes {
-		c.fail("is %d bytes long; at most %d are allowed", len(s), maxBytes)
+func checkText(s string, maxBytes int) string {
+	switch {
+	case len(s) > maxBytes:
+		return fmt.Sprintf("is %d bytes long; at most %d are allowed", len(s), maxBytes)
+	case HoldsPrivateKey(s):
+		return "must not contain a private key"
+	case !utf8.ValidString(s):
+		return "must be valid UTF-8"
 	}
-	if HoldsPrivateKey(s) {
-		c.fail("must not contain a private key")
+	if i := strings.IndexFunc(s, isInvisible); i >= 0 {
+		r, _ := utf8.DecodeRuneInString(s[i:])
+		return fmt.Sprintf("must not contain control or invisible characters (%U)", r)
 	}
-	if !utf8.ValidString(s) {
-		c.fail("must be valid UTF-8")
-	}
-	for _, r := range s {
-		if !unicode.IsPrint(r) {
-			c.fail("must not contain control or invisible characters (%U)", r)
-			return
-		}
-	}
+	return ""
 }
+
+func isInvisible(r rune) bool { return !unicode.IsPrint(r) }

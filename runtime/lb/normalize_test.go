@@ -64,6 +64,15 @@ func TestWhatMeansTheSameIsEncodedTheSame(t *testing.T) {
 		{"capitals of a host", KindRoute, `{"match":{"hosts":["A.Example"]}}`, `{"match":{"hosts":["a.example"]}}`},
 		{"spelling of an address", KindListener, `{"address":"0:0:0:0:0:0:0:1"}`, `{"address":"::1"}`},
 		{"IPv4 address written as IPv6", KindListener, `{"address":"::ffff:10.0.0.1"}`, `{"address":"10.0.0.1"}`},
+		{"spelling of a network", KindListener, `{"allowed_cidrs":["10.1.2.3/8","::ffff:192.0.2.7/120"]}`, `{"allowed_cidrs":["192.0.2.0/24","10.0.0.0/8"]}`},
+		{"order of protocols", KindListener, `{"tls":{"alpn":["http/1.1","h2"]}}`, `{}`},
+		{"order of causes", KindPool, `{"retries":{"on":["reset","500","reset"]}}`, `{"retries":{"on":["500","reset"]}}`},
+		{"capitals of a header that is hashed", KindPool, `{"hash_key":{"source":"header","name":"X-User"}}`, `{"hash_key":{"source":"header","name":"x-user"}}`},
+		{"capitals of a header of an affinity", KindPool, `{"affinity":{"type":"header","name":"X-User"}}`, `{"affinity":{"type":"header","name":"x-user"}}`},
+		{"capitals of a server's name", KindPool, `{"upstream_tls":{"server_name":"App.Internal"}}`, `{"upstream_tls":{"server_name":"app.internal"}}`},
+		{"capitals of headers to remove", KindRoute, `{"request_headers":{"remove":["X-B","x-a","X-A"]}}`, `{"request_headers":{"remove":["x-a","x-b"]}}`},
+		{"capitals of new hosts", KindRoute, `{"action":{"rewrite":{"host":"A.b"},"redirect":{"host":"C.d"}}}`, `{"action":{"rewrite":{"host":"a.b"},"redirect":{"host":"c.d"}}}`},
+		{"absent and empty maps", KindRoute, `{"match":{"headers":{}},"request_headers":{"set":{}},"action":{"forward":{}}}`, `{}`},
 		{"absent and empty", KindListener, `{"certificates":[],"labels":{}}`, `{}`},
 		{"white space and escapes", KindPool, "{ \"owner\" : \"\\u0061\\/\" }", `{"owner":"a/"}`},
 	}
@@ -85,5 +94,30 @@ func TestWhatMeansTheSameIsEncodedTheSame(t *testing.T) {
 				t.Errorf("%s\n is not\n%s", encoded[0], encoded[1])
 			}
 		})
+	}
+}
+
+// The names of cookies and query parameters have a case.
+func TestWhatHasACaseKeepsIt(t *testing.T) {
+	for name, in := range map[string][2]string{
+		"cookie that is hashed":          {`{"hash_key":{"source":"cookie","name":"SID"}}`, `{"hash_key":{"source":"cookie","name":"sid"}}`},
+		"query parameter that is hashed": {`{"hash_key":{"source":"query","name":"User"}}`, `{"hash_key":{"source":"query","name":"user"}}`},
+		"cookie of an affinity":          {`{"affinity":{"name":"SID"}}`, `{"affinity":{"name":"sid"}}`},
+	} {
+		var encoded [2]string
+		for i := range in {
+			obj, err := Decode(KindPool, []byte(in[i]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := Encode(obj)
+			if err != nil {
+				t.Fatal(err)
+			}
+			encoded[i] = string(b)
+		}
+		if encoded[0] == encoded[1] {
+			t.Errorf("%s: %s is the same as %s", name, in[0], in[1])
+		}
 	}
 }

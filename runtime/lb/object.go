@@ -89,6 +89,13 @@ func DecodeStrict(data []byte, v any) error {
 	return Violations{{Detail: "is not valid JSON"}}
 }
 
+// decodeOver reads JSON into what holds the defaults of whatever is absent. The
+// type has no UnmarshalJSONFrom of its own: that is where this is called from.
+func decodeOver[T any](dec *jsontext.Decoder, into *T, defaults T) error {
+	*into = defaults
+	return json.UnmarshalDecode(dec, into)
+}
+
 var errNull = errors.New("null is not allowed here; leave the field out instead")
 
 // refuseNull looks at every value before it is decoded.
@@ -153,9 +160,9 @@ func Canonical(v any) (jsontext.Value, error) {
 }
 
 // sortedSet returns the distinct strings of s, sorted and never nil.
-func sortedSet(s []string) []string {
-	seen := make(map[string]bool, len(s))
-	out := make([]string, 0, len(s))
+func sortedSet[T ~string](s []T) []T {
+	seen := make(map[T]bool, len(s))
+	out := make([]T, 0, len(s))
 	for _, v := range s {
 		if !seen[v] {
 			seen[v] = true

@@ -54,27 +54,9 @@ func randomObject(r *rand.Rand, kind Kind, chains []string) Object {
 	case KindPool:
 		obj = randomPool(r)
 	case KindListener:
-		obj = &Listener{
-			Meta: randomMeta(r), Address: pick(r, "0.0.0.0", "::", "127.0.0.1", "::ffff:10.0.0.1", "nonsense"), Port: r.IntN(70_000),
-			Protocol: pick(r, ListenerProtocols...), Certificates: some(r, 4, func() string { return randomName(r) }),
-			DefaultCertificate: randomName(r), DefaultPool: pick(r, "", randomName(r)),
-			TLS:      ListenerTLS{pick(r, TLSVersions...)},
-			Timeouts: ListenerTimeouts{randomDuration(r), randomDuration(r)},
-			Limits:   ListenerLimits{r.IntN(1 << 21), r.IntN(1 << 21)},
-		}
+		obj = randomListener(r)
 	case KindRoute:
-		route := &Route{
-			Meta: randomMeta(r), Listener: randomName(r), Priority: r.IntN(20_000) - 10_000,
-			Match: RouteMatch{
-				Hosts:     some(r, 4, func() string { return pick(r, "A.example.com", "*.Example.com", "b") }),
-				PathExact: randomText(r), PathPrefix: randomText(r), Methods: some(r, 3, func() string { return pick(r, "GET", "PUT") }),
-			},
-			Action: RouteAction{Forward: map[string]ForwardTarget{}},
-		}
-		for range r.IntN(3) {
-			route.Action.Forward[randomName(r)] = ForwardTarget{r.IntN(100)}
-		}
-		obj = route
+		obj = randomRoute(r)
 	case KindCertificate:
 		obj = &Certificate{Meta: randomMeta(r), ChainPEM: pick(r, append(chains, "", "nonsense")...), PrivateKeyVersion: r.IntN(100)}
 	}
@@ -82,20 +64,101 @@ func randomObject(r *rand.Rand, kind Kind, chains []string) Object {
 	return obj
 }
 
+func randomBool(r *rand.Rand) bool { return r.IntN(2) == 0 }
+
+// maybe is nil every other time.
+func maybe[T any](r *rand.Rand, v T) *T {
+	if randomBool(r) {
+		return nil
+	}
+	return &v
+}
+
+func randomNetworks(r *rand.Rand) []string {
+	return some(r, 3, func() string { return pick(r, "10.1.2.3/8", "::ffff:192.0.2.7/120", "2001:DB8::1/32", "nonsense") })
+}
+
+func randomListener(r *rand.Rand) *Listener {
+	return &Listener{
+		Meta: randomMeta(r), Address: pick(r, "0.0.0.0", "::", "127.0.0.1", "::ffff:10.0.0.1", "nonsense"), Port: r.IntN(70_000),
+		Protocol: pick(r, ListenerProtocols...), Certificates: some(r, 4, func() string { return randomName(r) }),
+		DefaultCertificate: randomName(r), DefaultPool: pick(r, "", randomName(r)),
+		TLS: ListenerTLS{
+			MinVersion: pick(r, TLSVersions...), ALPN: some(r, 3, func() string { return pick(r, ALPNProtocols...) }),
+			ClientCAPEM: randomText(r), ClientAuth: pick(r, ClientAuths...),
+		},
+		Timeouts: ListenerTimeouts{randomDuration(r), randomDuration(r), randomDuration(r)},
+		Limits: ListenerLimits{
+			r.IntN(1 << 21), r.IntN(1 << 42), r.IntN(1 << 21), r.IntN(1 << 21), r.IntN(1 << 21), r.IntN(1 << 21), r.IntN(1 << 21),
+		},
+		HTTP2:         ListenerHTTP2{randomBool(r), r.IntN(1000)},
+		ProxyProtocol: randomBool(r), TrustedProxies: randomNetworks(r), AllowedCIDRs: randomNetworks(r),
+		AccessRecords: pick(r, AccessRecordings...),
+	}
+}
+
+func randomRoute(r *rand.Rand) *Route {
+	route := &Route{
+		Meta: randomMeta(r), Listener: randomName(r), Priority: r.IntN(20_000) - 10_000,
+		Match: RouteMatch{
+			Hosts:     some(r, 4, func() string { return pick(r, "A.example.com", "*.Example.com", "b") }),
+			PathExact: randomText(r), PathPrefix: randomText(r), PathRegex: randomText(r), Methods: some(r, 3, func() string { return pick(r, "GET", "PUT") }),
+			Headers: randomMatches(r), Query: randomMatches(r),
+		},
+		Action: RouteAction{
+			Forward:       map[string]ForwardTarget{},
+			Redirect:      maybe(r, Redirect{r.IntN(600), randomText(r), pick(r, "", "App.Example"), r.IntN(9), randomText(r), randomText(r), randomBool(r)}),
+			FixedResponse: maybe(r, FixedResponse{r.IntN(600), randomText(r), randomText(r)}),
+			Rewrite:       maybe(r, Rewrite{pick(r, "", "App.Example:80"), randomText(r), randomText(r)}),
+			Mirror:        maybe(r, Mirror{randomName(r), r.IntN(100)}),
+		},
+		RequestHeaders: randomHeaderChanges(r), ResponseHeaders: randomHeaderChanges(r),
+		Timeouts: RouteTimeouts{randomDuration(r), randomDuration(r)},
+	}
+	for range r.IntN(3) {
+		route.Action.Forward[randomName(r)] = ForwardTarget{r.IntN(100)}
+	}
+	return route
+}
+
+func randomMatches(r *rand.Rand) map[string]ValueMatch {
+	out := map[string]ValueMatch{}
+	for range r.IntN(3) {
+		out[pick(r, "x-a", "a/b", "ä")] = ValueMatch{pick(r, MatchTypes...), randomText(r)}
+	}
+	return out
+}
+
+func randomHeaderChanges(r *rand.Rand) HeaderChanges {
+	fields := func() map[string]string {
+		out := map[string]string{}
+		for range r.IntN(3) {
+			out[pick(r, "x-a", "x-b", "~")] = randomText(r)
+		}
+		return out
+	}
+	return HeaderChanges{fields(), fields(), some(r, 3, func() string { return pick(r, "X-A", "x-a", "server") })}
+}
+
 func randomPool(r *rand.Rand) *Pool {
 	p := &Pool{
-		Meta: randomMeta(r), Protocol: pick(r, PoolProtocols...), Algorithm: pick(r, Algorithms...), Members: map[string]Member{},
-		Timeouts: PoolTimeouts{randomDuration(r), randomDuration(r), randomDuration(r)},
+		Meta: randomMeta(r), Protocol: pick(r, PoolProtocols...), HTTPVersion: pick(r, HTTPVersions...), Algorithm: pick(r, Algorithms...),
+		HashKey: maybe(r, HashKey{pick(r, HashSources...), pick(r, "", "X-Key")}), SlowStart: randomDuration(r), Members: map[string]Member{},
+		OutlierDetection: maybe(r, OutlierDetection{r.IntN(9), randomDuration(r), r.IntN(100)}),
+		Retries:          Retries{r.IntN(9), some(r, 3, func() RetryCause { return pick(r, RetryCauses...) }), randomDuration(r), r.IntN(100)},
+		Timeouts:         PoolTimeouts{randomDuration(r), randomDuration(r), randomDuration(r)},
+		Limits:           PoolLimits{r.IntN(1 << 20), r.IntN(1 << 20)},
+		UpstreamTLS:      maybe(r, UpstreamTLS{randomText(r), pick(r, "", "App.Example"), pick(r, "", randomName(r)), pick(r, TLSVersions...), randomBool(r)}),
+		Affinity:         maybe(r, Affinity{pick(r, AffinityTypes...), pick(r, "", "X-User"), randomDuration(r)}),
+		ProxyProtocol:    pick(r, ProxyProtocols...),
 	}
 	for range r.IntN(5) {
-		p.Members[pick(r, "a", "b", "c/d", "e~f", "ä")] = Member{randomText(r), r.IntN(300), r.IntN(2) == 0, pick(r, MemberStates...)}
+		p.Members[pick(r, "a", "b", "c/d", "e~f", "ä")] = Member{randomText(r), r.IntN(300), randomBool(r), pick(r, MemberStates...)}
 	}
-	if r.IntN(2) == 0 {
-		p.HealthCheck = &HealthCheck{
-			Type: pick(r, HealthCheckTypes...), Interval: randomDuration(r), Timeout: randomDuration(r),
-			HealthyThreshold: r.IntN(10), UnhealthyThreshold: r.IntN(10), Path: randomText(r), Host: pick(r, "", "App.Example"),
-			ExpectedStatuses: append(some(r, 3, func() string { return pick(r, "200", "200-299", "204") }), "404"),
-		}
-	}
+	p.HealthCheck = maybe(r, HealthCheck{
+		Type: pick(r, HealthCheckTypes...), Interval: randomDuration(r), Timeout: randomDuration(r),
+		HealthyThreshold: r.IntN(10), UnhealthyThreshold: r.IntN(10), Path: randomText(r), Host: pick(r, "", "App.Example"), Service: randomText(r),
+		ExpectedStatuses: append(some(r, 3, func() string { return pick(r, "200", "200-299", "204") }), "404"),
+	})
 	return p
 }

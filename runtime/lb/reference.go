@@ -21,8 +21,20 @@ type Reference struct {
 	Pointer string
 	// To is the object that is named.
 	To Address
-	// Suits returns why the object that is named won't do, or "".
-	Suits func(Object) string
+	// Suits returns why the object that is named won't do, or "". What else that
+	// depends on is looked up in the configuration that both stand in.
+	Suits func(view View, named Object) string
+}
+
+// anyWillDo suits a reference that asks nothing of the object but to be there.
+func anyWillDo(View, Object) string { return "" }
+
+// wantPool returns why a pool is not of a protocol, or "".
+func wantPool(obj Object, want PoolProtocol) string {
+	if p, ok := obj.(*Pool); ok && p.Protocol != want {
+		return fmt.Sprintf("has protocol %s; one with protocol %s is needed here", p.Protocol, want)
+	}
+	return ""
 }
 
 // CheckReferences looks at every reference of obj. Missing lists those that
@@ -34,7 +46,7 @@ func CheckReferences(view View, obj Object) (missing []Reference, unsuitable Vio
 			missing = append(missing, ref)
 			continue
 		}
-		if why := ref.Suits(target); why != "" {
+		if why := ref.Suits(view, target); why != "" {
 			unsuitable = append(unsuitable, Violation{ref.Pointer, fmt.Sprintf("%s %s", ref.To, why)})
 		}
 	}
@@ -73,6 +85,8 @@ func Referents(view View, to Address) []Address {
 // refersTo says which kinds can hold references to which.
 func refersTo(from, to Kind) bool {
 	switch from {
+	case KindPool:
+		return to == KindCertificate
 	case KindListener:
 		return to == KindPool || to == KindCertificate
 	case KindRoute:
@@ -84,19 +98,44 @@ func refersTo(from, to Kind) bool {
 // CheckDependents returns what would no longer suit if obj stood at an address:
 // a pool that becomes tcp under an http listener, say. Each violation points at
 // the object's protocol, the attribute that decides it.
+//
+// All references of a dependent are looked at: a route's listener decides which
+// pools suit the route.
 func CheckDependents(view View, at Address, obj Object) Violations {
+	after := changedView{view, at, obj}
 	var vs Violations
 	for _, from := range Referents(view, at) {
 		for _, ref := range view.Lookup(from).References() {
-			if ref.To != at {
+			named := after.Lookup(ref.To)
+			if named == nil {
 				continue
 			}
-			if why := ref.Suits(obj); why != "" {
+			why := ref.Suits(after, named)
+			switch {
+			case why == "":
+			case ref.To == at:
 				vs = append(vs, Violation{"/protocol", fmt.Sprintf("%s uses this object, which then %s", from, why)})
+			default:
+				vs = append(vs, Violation{"/protocol", fmt.Sprintf("%s uses this object and %s, which %s", from, ref.To, why)})
 			}
 		}
 	}
 	return vs
+}
+
+// changedView is a configuration with another object at one address.
+type changedView struct {
+	View
+	at  Address
+	obj Object
+}
+
+// Lookup implements [View].
+func (v changedView) Lookup(a Address) Object {
+	if a == v.at {
+		return v.obj
+	}
+	return v.View.Lookup(a)
 }
 
 // CheckOverlap returns the listener whose socket would collide with l's at the

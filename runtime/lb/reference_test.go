@@ -3,6 +3,7 @@ package lb
 import (
 	"fmt"
 	"iter"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -28,14 +29,21 @@ func testConfig() testView {
 	edge, tcp := validListener(), validListener()
 	edge.Certificates = []string{"a"}
 	tcp.Protocol, tcp.Certificates, tcp.DefaultPool, tcp.Port = ListenerTCP, nil, "db", 5432
-	route := validRoute()
+	sni := validListener()
+	sni.Protocol, sni.Certificates, sni.DefaultPool, sni.Port = ListenerTLSPassthrough, nil, "", 8443
+	route, vault := validRoute(), validRoute()
 	route.Action.Forward = map[string]ForwardTarget{"web": {1}, "canary": {1}}
-	db := validPool()
+	route.Action.Mirror = &Mirror{"shadow", 100}
+	vault.Listener, vault.Match.Hosts, vault.Action.Forward = "sni", []string{"vault.example.com"}, map[string]ForwardTarget{"db": {1}}
+	db, secure, tls := validPool(), validPool(), NewUpstreamTLS()
 	db.Protocol = PoolTCP
+	tls.ClientCertificate = "client"
+	secure.UpstreamTLS = &tls
 	return testView{
 		{KindPool, "web"}: validPool(), {KindPool, "canary"}: validPool(), {KindPool, "db"}: db, {KindPool, "unused"}: validPool(),
-		{KindCertificate, "a"}: &Certificate{}, {KindCertificate, "unused"}: &Certificate{},
-		{KindListener, "edge"}: edge, {KindListener, "tcp"}: tcp, {KindRoute, "shop"}: route,
+		{KindPool, "shadow"}: validPool(), {KindPool, "secure"}: secure,
+		{KindCertificate, "a"}: &Certificate{}, {KindCertificate, "client"}: &Certificate{}, {KindCertificate, "unused"}: &Certificate{},
+		{KindListener, "edge"}: edge, {KindListener, "tcp"}: tcp, {KindListener, "sni"}: sni, {KindRoute, "shop"}: route, {KindRoute, "vault"}: vault,
 	}
 }
 
@@ -51,6 +59,18 @@ func TestReferencesThatLeadToNothingOrToTheWrongThing(t *testing.T) {
 		change(r)
 		return r
 	}
+	pool := func(certificate string) Object {
+		p, u := validPool(), NewUpstreamTLS()
+		u.ClientCertificate = certificate
+		p.UpstreamTLS = &u
+		return p
+	}
+	vault := func(change func(*Route)) Object {
+		return route(func(r *Route) {
+			r.Listener, r.Action.Forward = "sni", map[string]ForwardTarget{"db": {1}}
+			change(r)
+		})
+	}
 	tests := []struct {
 		name       string
 		obj        Object
@@ -58,6 +78,18 @@ func TestReferencesThatLeadToNothingOrToTheWrongThing(t *testing.T) {
 		unsuitable string
 	}{
 		{"pool", validPool(), "", ""},
+		{"pool that shows no certificate", pool(""), "", ""},
+		{"pool's certificate", pool("client"), "", ""},
+		{"pool's certificate that is not there", pool("gone"), "/upstream_tls/client_certificate certificate/gone does not exist", ""},
+		{"listener that passes TLS on, with a tcp pool", listener(func(l *Listener) { l.Protocol, l.Certificates, l.DefaultPool = ListenerTLSPassthrough, nil, "db" }), "", ""},
+		{"listener that passes TLS on, with an http pool", listener(func(l *Listener) { l.Protocol, l.Certificates = ListenerTLSPassthrough, nil }), "", "/default_pool pool/web has protocol http; one with protocol tcp is needed here"},
+		{"route of a listener that passes TLS on", vault(func(*Route) {}), "", ""},
+		{"route of a listener that passes TLS on, to an http pool", vault(func(r *Route) { r.Action.Forward = map[string]ForwardTarget{"web": {1}} }), "", "/action/forward/web pool/web has protocol http; one with protocol tcp is needed here"},
+		{"route of a listener that is not there, to a tcp pool", vault(func(r *Route) { r.Listener = "gone" }), "/listener listener/gone does not exist", "/action/forward/db pool/db has protocol tcp; one with protocol http is needed here"},
+		{"route that mirrors", route(func(r *Route) { r.Action.Mirror = &Mirror{"shadow", 1} }), "", ""},
+		{"route that mirrors to nowhere", route(func(r *Route) { r.Action.Mirror = &Mirror{"gone", 1} }), "/action/mirror/pool pool/gone does not exist", ""},
+		{"route that mirrors to a tcp pool", route(func(r *Route) { r.Action.Mirror = &Mirror{"db", 1} }), "", "/action/mirror/pool pool/db has protocol tcp; one with protocol http is needed here"},
+		{"route that forwards nowhere", route(func(r *Route) { r.Action = RouteAction{FixedResponse: &FixedResponse{Status: 200}} }), "", ""},
 		{"certificate", &Certificate{}, "", ""},
 		{"listener", listener(func(*Listener) {}), "", ""},
 		{"listener without a pool", listener(func(l *Listener) { l.DefaultPool = "" }), "", ""},
@@ -67,7 +99,7 @@ func TestReferencesThatLeadToNothingOrToTheWrongThing(t *testing.T) {
 		{"tcp listener with an http pool", listener(func(l *Listener) { l.Protocol, l.Certificates = ListenerTCP, nil }), "", "/default_pool pool/web has protocol http; one with protocol tcp is needed here"},
 		{"route", route(func(*Route) {}), "", ""},
 		{"route's listener", route(func(r *Route) { r.Listener = "gone" }), "/listener listener/gone does not exist", ""},
-		{"route of a tcp listener", route(func(r *Route) { r.Listener = "tcp" }), "", "/listener listener/tcp has protocol tcp; routes belong to http and https listeners"},
+		{"route of a tcp listener", route(func(r *Route) { r.Listener = "tcp" }), "", "/listener listener/tcp has protocol tcp; routes belong to http, https and tls_passthrough listeners"},
 		{"route's pools", route(func(r *Route) { r.Action.Forward = map[string]ForwardTarget{"x": {}, "w": {}} }), "/action/forward/w pool/w does not exist; /action/forward/x pool/x does not exist", ""},
 		{"route to a tcp pool", route(func(r *Route) { r.Action.Forward = map[string]ForwardTarget{"db": {}} }), "", "/action/forward/db pool/db has protocol tcp; one with protocol http is needed here"},
 	}
@@ -86,9 +118,9 @@ func TestReferencesThatLeadToNothingOrToTheWrongThing(t *testing.T) {
 
 func TestReferents(t *testing.T) {
 	for address, want := range map[string]string{
-		"pool/web": "[listener/edge route/shop]", "pool/canary": "[route/shop]", "pool/db": "[listener/tcp]", "pool/unused": "[]",
-		"certificate/a": "[listener/edge]", "certificate/unused": "[]",
-		"listener/edge": "[route/shop]", "listener/tcp": "[]", "route/shop": "[]", "pool/gone": "[]",
+		"pool/web": "[listener/edge route/shop]", "pool/canary": "[route/shop]", "pool/db": "[listener/tcp route/vault]", "pool/unused": "[]",
+		"pool/shadow": "[route/shop]", "certificate/a": "[listener/edge]", "certificate/client": "[pool/secure]", "certificate/unused": "[]",
+		"listener/edge": "[route/shop]", "listener/sni": "[route/vault]", "listener/tcp": "[]", "route/shop": "[]", "pool/gone": "[]",
 	} {
 		at, err := ParseAddress(address)
 		if err != nil {
@@ -103,8 +135,8 @@ func TestReferents(t *testing.T) {
 }
 
 func TestAChangeOfProtocolHasToSuitTheDependents(t *testing.T) {
-	tcpPool, tcpListener := validPool(), validListener()
-	tcpPool.Protocol, tcpListener.Protocol = PoolTCP, ListenerTCP
+	tcpPool, tcpListener, sniListener := validPool(), validListener(), validListener()
+	tcpPool.Protocol, tcpListener.Protocol, sniListener.Protocol = PoolTCP, ListenerTCP, ListenerTLSPassthrough
 	tests := []struct {
 		at   string
 		obj  Object
@@ -113,8 +145,17 @@ func TestAChangeOfProtocolHasToSuitTheDependents(t *testing.T) {
 		{"pool/web", validPool(), nil},
 		{"pool/web", tcpPool, []string{"listener/edge uses this object, which then has protocol tcp", "route/shop uses this object"}},
 		{"pool/unused", tcpPool, nil},
-		{"pool/db", validPool(), []string{"listener/tcp uses this object"}},
+		{"pool/db", validPool(), []string{"listener/tcp uses this object", "route/vault uses this object, which then has protocol http; one with protocol tcp"}},
+		{"pool/shadow", tcpPool, []string{"route/shop uses this object"}},
+		{"listener/edge", validListener(), nil},
 		{"listener/edge", tcpListener, []string{"route/shop uses this object, which then has protocol tcp"}},
+		{"listener/edge", sniListener, []string{
+			"route/shop uses this object, which then has protocol tls_passthrough and sees no requests; its routes have match.hosts and action.forward, and not action.mirror",
+			"route/shop uses this object and pool/canary, which has protocol http; one with protocol tcp is needed here",
+			"route/shop uses this object and pool/web", "route/shop uses this object and pool/shadow",
+		}},
+		{"listener/sni", validListener(), []string{"route/vault uses this object and pool/db, which has protocol tcp; one with protocol http"}},
+		{"certificate/client", &Certificate{}, nil},
 	}
 	for _, tt := range tests {
 		at, err := ParseAddress(tt.at)
@@ -168,4 +209,67 @@ func TestListenersThatCollide(t *testing.T) {
 	if other := CheckOverlap(testView{{KindListener, "mine"}: l}, "mine", l); other != "" {
 		t.Errorf("collides with itself: %q", other)
 	}
+}
+
+// A listener that passes TLS on sees a name and bytes. Whatever else a route has
+// is named, so that none of it is silently left out.
+func TestNothingOfARouteIsLeftOutWhereThereAreNoRequests(t *testing.T) {
+	passthrough := &Listener{Protocol: ListenerTLSPassthrough}
+	fresh := func() *Route {
+		r := NewRoute()
+		r.Normalize()
+		return r
+	}
+	for _, path := range jsonPaths(reflect.TypeFor[Route](), "") {
+		top, _, _ := strings.Cut(path, ".")
+		if strings.Contains(path, "*") || slices.Contains([]string{"owner", "labels", "listener", "priority"}, top) {
+			continue
+		}
+		r := fresh()
+		if !fill(reflect.ValueOf(r).Elem(), strings.Split(path, ".")) {
+			continue // within what a pointer leads to, or not a value of its own
+		}
+		why := r.suits(passthrough)
+		if path == "match.hosts" || path == "action.forward" {
+			if why != "" {
+				t.Errorf("with %s: %s", path, why)
+			}
+			continue
+		}
+		_, named, _ := strings.Cut(why, " and not ")
+		if named == "" || !strings.HasPrefix(path, named) {
+			t.Errorf("with %s: %q", path, why)
+		}
+	}
+}
+
+// fill gives the field at a path of JSON names some value. It does not look
+// behind pointers, and reports false for structs.
+func fill(v reflect.Value, path []string) bool {
+	for i := range v.NumField() {
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		if name != path[0] {
+			continue
+		}
+		switch f := v.Field(i); {
+		case f.Kind() == reflect.Struct && len(path) > 1:
+			return fill(f, path[1:])
+		case len(path) > 1 || f.Kind() == reflect.Struct:
+			return false
+		case f.Kind() == reflect.String:
+			f.SetString("x")
+		case f.CanInt():
+			f.SetInt(1)
+		case f.Kind() == reflect.Slice:
+			f.Set(reflect.MakeSlice(f.Type(), 1, 1))
+		case f.Kind() == reflect.Map:
+			f.SetMapIndex(reflect.ValueOf("x"), reflect.Zero(f.Type().Elem()))
+		case f.Kind() == reflect.Pointer:
+			f.Set(reflect.New(f.Type().Elem()))
+		default:
+			return false
+		}
+		return true
+	}
+	return false
 }

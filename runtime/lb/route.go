@@ -3,72 +3,55 @@ package lb
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Defaults and bounds of a route.
 const (
-	DefaultPriority      = 0
-	MinPriority          = -10_000
-	MaxPriority          = 10_000
-	MaxRouteHosts        = 100
-	MaxRouteMethods      = 16
-	MaxRouteForwards     = 64
-	MaxForwardWeight     = 10_000
-	DefaultForwardWeight = 1
+	DefaultPriority     = 0
+	MinPriority         = -10_000
+	MaxPriority         = 10_000
+	DefaultRouteTimeout = Duration(0)
 )
 
-// Route sends requests of a listener that match to pools.
+// Route says what happens to those requests of a listener that match.
 //
 // Of all routes of a listener that match a request, the one with the highest
-// priority wins; then the one with the more specific host (exact, wildcard,
-// any), then the more specific path (exact, longest prefix), then the one that
-// names methods, then the first by name.
+// priority wins; then the one with the more specific host (exact, longer
+// wildcard, any); then the more specific path (exact, longer prefix, regular
+// expression, any); then the one with more conditions (methods, headers, query
+// parameters); then the first by name.
+//
+// A route of a [ListenerTLSPassthrough] goes by the name that a client asks for
+// when it begins TLS. It has only hosts and pools to forward to.
 type Route struct {
 	Meta
 	Listener string      `json:"listener"`
 	Priority int         `json:"priority"`
 	Match    RouteMatch  `json:"match"`
 	Action   RouteAction `json:"action"`
+	// RequestHeaders changes what the member gets, ResponseHeaders what the client gets.
+	RequestHeaders  HeaderChanges `json:"request_headers"`
+	ResponseHeaders HeaderChanges `json:"response_headers"`
+	Timeouts        RouteTimeouts `json:"timeouts"`
 }
 
-// RouteMatch says which requests a route is for. What is empty matches all.
-type RouteMatch struct {
-	Hosts      []string `json:"hosts"`
-	PathExact  string   `json:"path_exact"`
-	PathPrefix string   `json:"path_prefix"`
-	Methods    []string `json:"methods"`
-}
-
-// RouteAction says what happens to a request that matches.
-type RouteAction struct {
-	// Forward shares requests among pools, by pool name.
-	Forward map[string]ForwardTarget `json:"forward"`
-}
-
-// ForwardTarget is one pool's share of a route.
-type ForwardTarget struct {
-	Weight int `json:"weight"`
-}
-
-// UnmarshalJSONFrom lets an absent weight take its default.
-func (t *ForwardTarget) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	type plain ForwardTarget
-	v := plain{Weight: DefaultForwardWeight}
-	if err := json.UnmarshalDecode(dec, &v); err != nil {
-		return err
-	}
-	*t = ForwardTarget(v)
-	return nil
+// RouteTimeouts override those of the pool; 0 leaves them.
+type RouteTimeouts struct {
+	// Response is the time a member may take to begin its response.
+	Response Duration `json:"response"`
+	// Request bounds the whole exchange, retries included; 0: no bound.
+	Request Duration `json:"request"`
 }
 
 // NewRoute returns a route with every default set.
-func NewRoute() *Route { return &Route{Priority: DefaultPriority} }
+func NewRoute() *Route {
+	return &Route{
+		Priority: DefaultPriority,
+		Timeouts: RouteTimeouts{Response: DefaultRouteTimeout, Request: DefaultRouteTimeout},
+	}
+}
 
 // Kind implements [Object].
 func (*Route) Kind() Kind { return KindRoute }
@@ -76,36 +59,87 @@ func (*Route) Kind() Kind { return KindRoute }
 // Normalize implements [Object].
 func (r *Route) Normalize() {
 	r.Meta.normalize()
-	r.Match.Hosts = sortedSet(lowerAll(r.Match.Hosts))
-	r.Match.Methods = sortedSet(r.Match.Methods)
+	r.Match.normalize()
 	if r.Action.Forward == nil {
 		r.Action.Forward = map[string]ForwardTarget{}
 	}
+	if to := r.Action.Redirect; to != nil {
+		to.Host = strings.ToLower(to.Host)
+	}
+	if to := r.Action.Rewrite; to != nil {
+		to.Host = strings.ToLower(to.Host)
+	}
+	r.RequestHeaders.normalize()
+	r.ResponseHeaders.normalize()
 }
 
 // References implements [Object].
 func (r *Route) References() []Reference {
-	refs := []Reference{{
-		Pointer: "/listener",
-		To:      Address{KindListener, r.Listener},
-		Suits: func(obj Object) string {
-			if l, ok := obj.(*Listener); ok && l.Protocol == ListenerTCP {
-				return fmt.Sprintf("has protocol %s; routes belong to %s and %s listeners", l.Protocol, ListenerHTTP, ListenerHTTPS)
+	listener := Address{KindListener, r.Listener}
+	refs := []Reference{{Pointer: "/listener", To: listener, Suits: func(_ View, l Object) string { return r.suits(l) }}}
+	pool := func(pointer, name string) {
+		refs = append(refs, Reference{Pointer: pointer, To: Address{KindPool, name}, Suits: func(view View, pool Object) string {
+			want := PoolHTTP
+			if l, ok := view.Lookup(listener).(*Listener); ok && l.Protocol == ListenerTLSPassthrough {
+				want = PoolTCP
 			}
-			return ""
-		},
-	}}
+			return wantPool(pool, want)
+		}})
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Action.Forward)) {
-		refs = append(refs, Reference{
-			Pointer: "/action/forward/" + escapePointer(name),
-			To:      Address{KindPool, name},
-			Suits:   wantPool(PoolHTTP),
-		})
+		pool("/action/forward/"+escapePointer(name), name)
+	}
+	if r.Action.Mirror != nil {
+		pool("/action/mirror/pool", r.Action.Mirror.Pool)
 	}
 	return refs
 }
 
-var methodPattern = regexp.MustCompile(`^[A-Z]{1,32}$`)
+// suits returns why a route can't be of a listener, or "".
+func (r *Route) suits(obj Object) string {
+	l, ok := obj.(*Listener)
+	switch {
+	case !ok:
+		return ""
+	case l.Protocol == ListenerTCP:
+		return fmt.Sprintf("has protocol %s; routes belong to %s, %s and %s listeners", l.Protocol, ListenerHTTP, ListenerHTTPS, ListenerTLSPassthrough)
+	case l.Protocol == ListenerTLSPassthrough:
+		if needs := r.needsRequests(); len(needs) > 0 {
+			return fmt.Sprintf("has protocol %s and sees no requests; its routes have match.hosts and action.forward, and not %s", l.Protocol, joinWords(needs))
+		}
+	}
+	return ""
+}
+
+// needsRequests lists the attributes of a route that nobody can act by who does
+// not see requests.
+func (r *Route) needsRequests() []string {
+	m, a := r.Match, r.Action
+	var needs []string
+	for _, attribute := range []struct {
+		name string
+		used bool
+	}{
+		{"match.path_exact", m.PathExact != ""},
+		{"match.path_prefix", m.PathPrefix != ""},
+		{"match.path_regex", m.PathRegex != ""},
+		{"match.methods", len(m.Methods) > 0},
+		{"match.headers", len(m.Headers) > 0},
+		{"match.query", len(m.Query) > 0},
+		{"action.redirect", a.Redirect != nil},
+		{"action.fixed_response", a.FixedResponse != nil},
+		{"action.rewrite", a.Rewrite != nil},
+		{"action.mirror", a.Mirror != nil},
+		{"request_headers", !r.RequestHeaders.IsZero()},
+		{"response_headers", !r.ResponseHeaders.IsZero()},
+		{"timeouts", r.Timeouts != RouteTimeouts{}},
+	} {
+		if attribute.used {
+			needs = append(needs, attribute.name)
+		}
+	}
+	return needs
+}
 
 // Validate implements [Object].
 func (r *Route) Validate() Violations {
@@ -114,58 +148,11 @@ func (r *Route) Validate() Violations {
 	c.at("listener").try(CheckName(r.Listener))
 	c.at("priority").intIn(r.Priority, MinPriority, MaxPriority)
 	r.Match.validate(c.at("match"))
-
-	forward := c.at("action").at("forward")
-	if len(r.Action.Forward) == 0 {
-		forward.fail("must name at least one pool")
-	}
-	if len(r.Action.Forward) > MaxRouteForwards {
-		forward.fail("names %d pools; at most %d are allowed", len(r.Action.Forward), MaxRouteForwards)
-	}
-	for _, name := range slices.Sorted(maps.Keys(r.Action.Forward)) {
-		at := forward.at(name)
-		at.try(CheckName(name))
-		at.at("weight").intIn(r.Action.Forward[name].Weight, 0, MaxForwardWeight)
-	}
-	if len(r.Action.Forward) > 0 && r.Action.TotalWeight() == 0 {
-		forward.fail("must give at least one pool a weight above 0")
-	}
+	r.Action.validate(c.at("action"), r.Match)
+	r.RequestHeaders.validate(c.at("request_headers"))
+	r.ResponseHeaders.validate(c.at("response_headers"))
+	t := c.at("timeouts")
+	t.at("response").durationIfSet(r.Timeouts.Response, MinTimeout, MaxTimeout)
+	t.at("request").durationIfSet(r.Timeouts.Request, MinTimeout, MaxTimeout)
 	return *c.found
-}
-
-// TotalWeight is the sum of all targets' weights.
-func (a RouteAction) TotalWeight() int {
-	total := 0
-	for _, t := range a.Forward {
-		total += t.Weight
-	}
-	return total
-}
-
-func (m RouteMatch) validate(c checker) {
-	hosts := c.at("hosts")
-	if len(m.Hosts) > MaxRouteHosts {
-		hosts.fail("has %d hosts; at most %d are allowed", len(m.Hosts), MaxRouteHosts)
-	}
-	for i, h := range m.Hosts {
-		hosts.index(i).try(checkHost(strings.TrimPrefix(h, "*.")))
-	}
-	if m.PathExact != "" {
-		c.at("path_exact").try(checkPath(m.PathExact))
-	}
-	if m.PathPrefix != "" {
-		c.at("path_prefix").try(checkPath(m.PathPrefix))
-	}
-	if m.PathExact != "" && m.PathPrefix != "" {
-		c.at("path_prefix").fail("can't be combined with path_exact: choose one")
-	}
-	methods := c.at("methods")
-	if len(m.Methods) > MaxRouteMethods {
-		methods.fail("has %d methods; at most %d are allowed", len(m.Methods), MaxRouteMethods)
-	}
-	for i, method := range m.Methods {
-		if !methodPattern.MatchString(method) {
-			methods.index(i).fail("%s must be a method in capital letters, such as GET", shown(method))
-		}
-	}
 }

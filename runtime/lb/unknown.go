@@ -3,18 +3,33 @@ package lb
 import "strings"
 
 // decidedBy names the values, besides its own, that a rule about a value looks
-// at. While one of them isn't known, neither is what the rule has to say.
+// at and that could break it while they stand at their defaults. While one of
+// them isn't known, neither is what the rule has to say.
 var decidedBy = map[Kind]map[string][]string{
 	KindPool: {
+		"/hash_key":             {"/algorithm"},
+		"/hash_key/name":        {"/hash_key/source"},
+		"/health_check/type":    {"/http_version"},
 		"/health_check/timeout": {"/health_check/interval"},
+		"/health_check/service": {"/health_check/type"},
 	},
 	KindListener: {
-		"/certificates":        {"/protocol"},
-		"/default_certificate": {"/certificates"},
-		"/default_pool":        {"/protocol"},
+		"/certificates":         {"/protocol"},
+		"/default_certificate":  {"/certificates"},
+		"/default_pool":         {"/protocol"},
+		"/tls/client_auth":      {"/protocol"},
+		"/tls/client_ca_pem":    {"/tls/client_auth"},
+		"/limits/request_burst": {"/limits/request_rate"},
 	},
 	KindRoute: {
-		"/match/path_prefix": {"/match/path_exact"},
+		// Which pools suit depends on the listener.
+		"/action/forward":              {"/listener"},
+		"/action/mirror/pool":          {"/listener"},
+		"/action/mirror":               {"/action/forward"},
+		"/action/redirect":             {"/match/query"},
+		"/action/redirect/path_prefix": {"/match/path_prefix"},
+		"/action/rewrite":              {"/action/forward"},
+		"/action/rewrite/path_prefix":  {"/match/path_prefix"},
 	},
 	KindCertificate: {
 		"/private_key_pem": {"/chain_pem"},

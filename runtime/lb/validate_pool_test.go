@@ -72,7 +72,7 @@ func TestPoolBounds(t *testing.T) {
 		{"no health check", func(p *Pool) { p.HealthCheck = nil }, valid, ""},
 		{"protocol", func(p *Pool) { p.Protocol = "udp" }, "/protocol", `"udp" must be one of http and tcp`},
 		{"no protocol", func(p *Pool) { p.Protocol = "" }, "/protocol", `"" must be one of`},
-		{"algorithm", func(p *Pool) { p.Algorithm = "best" }, "/algorithm", "round_robin and least_requests"},
+		{"algorithm", func(p *Pool) { p.Algorithm = "best" }, "/algorithm", "round_robin, least_requests, random_two, ring_hash and maglev"},
 		{"member key", func(p *Pool) { p.Members = map[string]Member{"A": p.Members["a"]} }, "/members/A", "key must be 1 to 63"},
 		{"member key that can't be repeated", func(p *Pool) { p.Members = map[string]Member{strings.Repeat("k", 64): p.Members["a"]} }, "/members", "key must be"},
 		{"too many members", func(p *Pool) {
@@ -114,7 +114,7 @@ func TestHealthCheckBounds(t *testing.T) {
 	h := func(change func(*HealthCheck)) func(*Pool) { return func(p *Pool) { change(p.HealthCheck) } }
 	const at = "/health_check/"
 	runViolationTests(t, validPool, []violationTest[*Pool]{
-		{"type", h(func(h *HealthCheck) { h.Type = "icmp" }), at + "type", "http and tcp"},
+		{"type", h(func(h *HealthCheck) { h.Type = "icmp" }), at + "type", "http, tcp and grpc"},
 		{"interval below", h(func(h *HealthCheck) { h.Interval, h.Timeout = MinHealthInterval-1, MinHealthTimeout }), at + "interval", "between 100ms and 1h"},
 		{"interval at the least", h(func(h *HealthCheck) { h.Interval, h.Timeout = MinHealthInterval, MinHealthInterval }), valid, ""},
 		{"interval above", h(func(h *HealthCheck) { h.Interval = MaxHealthInterval + 1 }), at + "interval", "between 100ms and 1h"},

@@ -92,6 +92,20 @@ func (c checker) intIn(v, low, high int) {
 	}
 }
 
+// checkCount holds a collection to a size.
+func checkCount(c checker, n, limit int, of string) {
+	if n > limit {
+		c.fail("has %d %s; at most %d are allowed", n, of, limit)
+	}
+}
+
+// durationIfSet takes 0 for "not set".
+func (c checker) durationIfSet(v, low, high Duration) {
+	if v != 0 && (v < low || v > high) {
+		c.fail("%s must be 0s or between %s and %s", v, low, high)
+	}
+}
+
 func (c checker) durationIn(v, low, high Duration) {
 	if v < low || v > high {
 		c.fail("%s must be between %s and %s", v, low, high)
@@ -124,7 +138,7 @@ func shown(s string) string {
 }
 
 func repeatable(s string, limit int) bool {
-	return len(s) <= limit && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar })
+	return len(s) <= limit && !strings.ContainsFunc(s, func(r rune) bool { return isInvisible(r) || r == unicode.ReplacementChar })
 }
 
 // shownPointer cuts a pointer before the first key that is not to be repeated.

@@ -2,85 +2,119 @@ package health
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
-	"net/url"
+	"os"
+	"time"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
-// maxResponseHeaderBytes bounds what a probe reads from a member.
-const maxResponseHeaderBytes = 64 << 10
+const (
+	// maxCauseBytes bounds the text of a failure: parts of it may be the member's.
+	maxCauseBytes = 256
+	// partingTime is how long a member may take to end its side of a connection.
+	partingTime = 100 * time.Millisecond
 
-const userAgent = "auditlb-health/1"
+	userAgent = "auditlb-health/1"
+)
 
-var errTimeout = errors.New("timed out")
+var (
+	errTimeout = errors.New("timed out")
+	errClosed  = errors.New("closed the connection without an answer")
+)
 
-// prober makes single probes, each over a connection of its own: a member that
-// no longer accepts connections must not pass by a connection it already has.
-type prober struct {
-	dialer    net.Dialer
-	transport *http.Transport
-}
+// dialer leaves out TCP keep-alive: connections don't live long enough.
+var dialer = net.Dialer{KeepAlive: -1}
 
-func newProber() *prober {
-	p := &prober{}
-	p.transport = &http.Transport{
-		DialContext:            p.dialer.DialContext,
-		DisableKeepAlives:      true,
-		DisableCompression:     true,
-		MaxResponseHeaderBytes: maxResponseHeaderBytes,
-	}
-	return p
+// PROXY protocol headers for connections that are nobody's but ours.
+var proxyHeaders = map[lb.ProxyProtocol][]byte{
+	lb.ProxyV1: []byte("PROXY UNKNOWN\r\n"),
+	// Signature, version 2 and LOCAL, no address family, no bytes to follow.
+	lb.ProxyV2: []byte("\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00"),
 }
 
 // probe returns why the member did not pass, or nil.
-func (p *prober) probe(ctx context.Context, w *Watch) error {
-	var err error
-	if w.config.Type == lb.HealthTCP {
-		err = p.connect(ctx, w.address)
-	} else {
-		err = p.request(ctx, w)
-	}
-	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Errorf("%w after %s", errTimeout, w.config.Timeout)
+func probe(ctx context.Context, w *Watch) error {
+	err := w.connect(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), ctx.Err() != nil:
+		return fmt.Errorf("%w after %s", errTimeout, w.target.Check.Timeout)
+	case len(err.Error()) > maxCauseBytes:
+		return errors.New(err.Error()[:maxCauseBytes] + "…")
 	}
 	return err
 }
 
-func (p *prober) connect(ctx context.Context, address string) error {
-	conn, err := p.dialer.DialContext(ctx, "tcp", address)
+// connect opens a connection, has the member examined over it and closes it.
+func (w *Watch) connect(ctx context.Context) error {
+	conn, err := dialer.DialContext(ctx, "tcp", w.target.Address)
 	if err != nil {
 		return err
 	}
-	return conn.Close()
+	// One timer, that of ctx, holds for all that follows.
+	over := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	parted, err := w.examine(conn)
+	over()
+	if !parted {
+		// The side that ends a connection first keeps it for minutes (TIME_WAIT, RFC 9293
+		// §3.6); thousands of probes a second would add up. There is nothing left that
+		// has to arrive, so a reset ends it for both sides at once.
+		conn.(*net.TCPConn).SetLinger(0)
+	}
+	conn.Close()
+	return err
 }
 
-// request asks for the path and looks at the status only. Redirects are not
-// followed: where they lead says nothing about the member.
-func (p *prober) request(ctx context.Context, w *Watch) error {
-	host := w.config.Host
-	if host == "" {
-		host = w.address
+// examine does over a connection what the check asks for. Parted says that the
+// member has ended its side.
+func (w *Watch) examine(conn net.Conn) (parted bool, err error) {
+	if header := proxyHeaders[w.target.ProxyProtocol]; header != nil {
+		if _, err := conn.Write(header); err != nil {
+			return false, err
+		}
 	}
-	req := (&http.Request{
-		Method: http.MethodGet,
-		// Opaque sends the path byte for byte as it was configured.
-		URL:    &url.URL{Scheme: "http", Host: w.address, Opaque: w.config.Path},
-		Host:   host,
-		Header: http.Header{"User-Agent": {userAgent}},
-	}).WithContext(ctx)
-	resp, err := p.transport.RoundTrip(req)
-	if err != nil {
-		return err
+	protocol := w.target.protocol()
+	if w.target.TLS != nil {
+		secure := tls.Client(conn, w.target.TLS)
+		if err := secure.Handshake(); err != nil {
+			return false, err
+		}
+		if got := secure.ConnectionState().NegotiatedProtocol; protocol == lb.ALPNHTTP2 && got != protocol {
+			return false, errors.New("does not offer HTTP/2 over TLS")
+		}
+		conn = secure
 	}
-	resp.Body.Close()
+	switch {
+	case w.target.Check.Type == lb.HealthTCP:
+		return false, nil
+	case w.target.Check.Type == lb.HealthGRPC:
+		return false, w.askGRPC(conn)
+	case protocol == lb.ALPNHTTP2:
+		return false, w.askHTTP2(conn)
+	}
+	return w.askHTTP1(conn)
+}
+
+// judge holds the status of an answer to those expected. Redirects are not followed:
+// where they lead says nothing about the member.
+func (w *Watch) judge(status int) error {
 	for _, r := range w.statuses {
-		if r.Contains(resp.StatusCode) {
+		if r.Contains(status) {
 			return nil
 		}
 	}
-	return fmt.Errorf("answered status %d", resp.StatusCode)
+	return fmt.Errorf("answered status %d", status)
+}
+
+// host is what requests are for.
+func (w *Watch) host() string {
+	if h := w.target.Check.Host; h != "" {
+		return h
+	}
+	return w.target.Address
 }

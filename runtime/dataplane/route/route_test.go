@@ -1,103 +1,22 @@
 package route
 
 import (
-	"strings"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
-func forward(match lb.RouteMatch, priority int) *lb.Route {
-	r := lb.NewRoute()
-	r.Listener, r.Match, r.Priority = "web", match, priority
-	r.Action.Forward = map[string]lb.ForwardTarget{"pool": {Weight: 1}}
-	r.Normalize()
-	return r
-}
-
-func TestRouteOrder(t *testing.T) {
-	table := New(map[string]*lb.Route{
-		"any":           forward(lb.RouteMatch{}, 0),
-		"any-post":      forward(lb.RouteMatch{Methods: []string{"POST"}}, 0),
-		"api":           forward(lb.RouteMatch{PathPrefix: "/api"}, 0),
-		"api-v1":        forward(lb.RouteMatch{PathPrefix: "/api/v1/"}, 0),
-		"api-v1-status": forward(lb.RouteMatch{PathExact: "/api/v1/status"}, 0),
-		"exact-host":    forward(lb.RouteMatch{Hosts: []string{"App.example.com"}}, 0),
-		"wild":          forward(lb.RouteMatch{Hosts: []string{"*.example.com"}}, 0),
-		"wild-deeper":   forward(lb.RouteMatch{Hosts: []string{"*.eu.example.com"}}, 0),
-		"twin-a":        forward(lb.RouteMatch{Hosts: []string{"twin.test"}, PathPrefix: "/x"}, 0),
-		"twin-b":        forward(lb.RouteMatch{Hosts: []string{"twin.test"}, PathPrefix: "/x"}, 0),
-		"twin-c-get":    forward(lb.RouteMatch{Hosts: []string{"twin.test"}, PathPrefix: "/x", Methods: []string{"GET"}}, 0),
-		"high":          forward(lb.RouteMatch{PathPrefix: "/admin"}, 10),
-		"low-exact":     forward(lb.RouteMatch{Hosts: []string{"app.example.com"}, PathExact: "/low"}, -1),
-		"ip":            forward(lb.RouteMatch{Hosts: []string{"::1"}}, 0),
-		"encoded":       forward(lb.RouteMatch{PathPrefix: "/caf%C3%A9"}, 0),
-	})
-	for _, tc := range []struct {
-		name, host, path, method, want string
-	}{
-		{"what is left out matches all", "other.test", "/", "GET", "any"},
-		{"methods beat none", "other.test", "/", "POST", "any-post"},
-		{"prefix beats any", "other.test", "/api", "GET", "api"},
-		{"prefix beats any with methods", "other.test", "/api/x", "POST", "api"},
-		{"prefix ends at a segment border", "other.test", "/apis", "GET", "any"},
-		{"longer prefix beats shorter", "other.test", "/api/v1/users", "GET", "api-v1"},
-		{"a prefix's trailing slash means nothing", "other.test", "/api/v1", "GET", "api-v1"},
-		{"exact beats prefix", "other.test", "/api/v1/status", "GET", "api-v1-status"},
-		{"exact is exact", "other.test", "/api/v1/status/", "GET", "api-v1"},
-		{"exact host beats wildcard and path", "app.example.com", "/api/v1/status", "GET", "exact-host"},
-		{"host without case, port and dot", "APP.example.COM.:8443", "/", "GET", "exact-host"},
-		{"wildcard beats any", "b.example.com", "/api", "GET", "wild"},
-		{"wildcard at any depth", "c.b.example.com", "/", "GET", "wild"},
-		{"wildcard is not the domain itself", "example.com", "/", "GET", "any"},
-		{"wildcard begins at a label", "badexample.com", "/", "GET", "any"},
-		{"longer wildcard beats shorter", "a.eu.example.com", "/", "GET", "wild-deeper"},
-		{"first by name", "twin.test", "/x", "PUT", "twin-a"},
-		{"methods before name", "twin.test", "/x", "GET", "twin-c-get"},
-		{"priority beats host", "app.example.com", "/admin/x", "GET", "high"},
-		{"low priority loses to less specific", "app.example.com", "/low", "GET", "exact-host"},
-		{"IPv6 host with brackets and port", "[::1]:8080", "/", "GET", "ip"},
-		{"percent-encoding is decoded", "other.test", "/café/menu", "GET", "encoded"},
-		{"dot segments are resolved", "other.test", "/api/../admin", "GET", "high"},
-		{"repeated slashes are one", "other.test", "//admin", "GET", "high"},
-		{"a dot segment at the end", "other.test", "/api/v1/status/..", "GET", "api-v1"},
-		{"dot segments stop at the root", "other.test", "/../../api", "GET", "api"},
-		{"no host at all", "", "/", "GET", "any"},
-		{"no path at all", "other.test", "", "GET", "any"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			got := "none"
-			if r := table.Match(tc.host, tc.path, tc.method); r != nil {
-				got = r.Name
-			}
-			if got != tc.want {
-				t.Errorf("%s %s%s goes to %s, want %s", tc.method, tc.host, tc.path, got, tc.want)
-			}
-		})
-	}
-}
-
-func TestNoRouteMatches(t *testing.T) {
-	table := New(map[string]*lb.Route{
-		"root":  forward(lb.RouteMatch{Hosts: []string{"a.test"}, PathPrefix: "/"}, 0),
-		"posts": forward(lb.RouteMatch{Hosts: []string{"b.test"}, Methods: []string{"POST"}}, 0),
-	})
-	if table.Match("a.test", "/x", "GET") == nil {
-		t.Error("prefix / must match every path")
-	}
-	if r := table.Match("b.test", "/x", "GET"); r != nil {
-		t.Errorf("GET goes to %s, which takes POST only", r.Name)
-	}
-	if r := table.Match("c.test", "/x", "GET"); r != nil {
-		t.Errorf("an unknown host goes to %s", r.Name)
-	}
+// fromAction compiles a route that matches everything.
+func fromAction(action lb.RouteAction) *Route {
+	config := lb.NewRoute()
+	config.Action = action
+	return compile("r", config)
 }
 
 func TestPoolsShareARouteByWeight(t *testing.T) {
-	config := lb.NewRoute()
-	config.Action.Forward = map[string]lb.ForwardTarget{"a": {Weight: 3}, "b": {Weight: 1}, "off": {Weight: 0}}
-	r := New(map[string]*lb.Route{"r": config}).Match("", "/", "GET")
+	r := fromAction(lb.RouteAction{Forward: map[string]lb.ForwardTarget{"a": {Weight: 3}, "b": {Weight: 1}, "off": {Weight: 0}}})
 	counts := map[string]int{}
 	for range 4000 {
 		counts[r.Pool()]++
@@ -108,43 +27,113 @@ func TestPoolsShareARouteByWeight(t *testing.T) {
 	}
 }
 
-func TestHostilePathsAndHostsCostNoMoreThanTheirLength(t *testing.T) {
-	table := New(map[string]*lb.Route{
-		"prefix": forward(lb.RouteMatch{PathPrefix: "/a/b"}, 0),
-		"wild":   forward(lb.RouteMatch{Hosts: []string{"*.example.com"}}, 0),
-	})
-	path, host := strings.Repeat("/a", 500_000), strings.Repeat("a.", 500_000)+"example.com"
-	start := time.Now()
-	table.Match(host, path, "GET")
-	// Looking up every prefix and suffix would hash hundreds of gigabytes.
-	if took := time.Since(start); took > time.Second {
-		t.Errorf("one lookup took %s", took)
+func TestARouteWithoutForwardHasNoPool(t *testing.T) {
+	for name, action := range map[string]lb.RouteAction{
+		"redirect": {Redirect: &lb.Redirect{Status: 301}},
+		"weight 0": {Forward: map[string]lb.ForwardTarget{"a": {Weight: 0}, "b": {Weight: 0}}},
+	} {
+		if pool := fromAction(action).Pool(); pool != "" {
+			t.Errorf("%s: pool %q", name, pool)
+		}
 	}
 }
 
-func FuzzMatchNeverPanics(f *testing.F) {
-	table := New(map[string]*lb.Route{
-		"prefix": forward(lb.RouteMatch{PathPrefix: "/a/b"}, 0),
-		"wild":   forward(lb.RouteMatch{Hosts: []string{"*.example.com"}, PathExact: "/"}, 0),
-	})
-	f.Add("a.example.com:80", "/a/b")
-	f.Add("[", "..")
-	f.Fuzz(func(t *testing.T, host, path string) {
-		table.Match(host, path, "GET")
-		if p := CanonicalPath(path); strings.HasPrefix(path, "/") && strings.Contains(p+"/", "/../") {
-			t.Errorf("%q still has dot segments: %q", path, p)
+func TestMirrorTakesItsShareOfRequests(t *testing.T) {
+	for percent, want := range map[int][2]int{0: {0, 0}, 25: {810, 1190}, 100: {4000, 4000}} {
+		r := fromAction(lb.RouteAction{Mirror: &lb.Mirror{Pool: "copy", Percent: percent}})
+		n := 0
+		for range 4000 {
+			switch r.MirrorPool() {
+			case "copy":
+				n++
+			case "":
+			default:
+				t.Fatalf("mirrors to %q", r.MirrorPool())
+			}
 		}
-	})
+		if n < want[0] || n > want[1] { // seven standard deviations
+			t.Errorf("%d %%: %d of 4000 requests are mirrored", percent, n)
+		}
+	}
+	if pool := fromAction(lb.RouteAction{}).MirrorPool(); pool != "" {
+		t.Errorf("a route without a mirror has %q", pool)
+	}
 }
 
-func BenchmarkMatch(b *testing.B) {
-	table := New(map[string]*lb.Route{
-		"any":  forward(lb.RouteMatch{}, 0),
-		"api":  forward(lb.RouteMatch{PathPrefix: "/api/v1"}, 0),
-		"host": forward(lb.RouteMatch{Hosts: []string{"app.example.com"}, PathPrefix: "/api"}, 0),
-	})
-	b.ReportAllocs()
-	for b.Loop() {
-		table.Match("app.example.com", "/api/v1/users/7", "GET")
+func TestARouteHoldsWhatItsConfigurationSays(t *testing.T) {
+	config := lb.NewRoute()
+	config.Action.FixedResponse = &lb.FixedResponse{Status: 503, ContentType: "text/html", Body: "<p>closed"}
+	config.Timeouts = lb.RouteTimeouts{Response: lb.Duration(time.Second), Request: lb.Duration(time.Minute)}
+	config.RequestHeaders.Remove = []string{"x-a"}
+	config.ResponseHeaders.Remove = []string{"x-b"}
+	r := compile("r", config)
+	if r.FixedResponse.Status != 503 || r.FixedResponse.ContentType != "text/html" || string(r.FixedResponse.Body) != "<p>closed" {
+		t.Errorf("fixed response %+v", r.FixedResponse)
+	}
+	if r.Name != "r" || r.Timeouts != config.Timeouts || r.Redirect != nil || r.Host != "" {
+		t.Errorf("route %+v", r)
+	}
+	if !r.RequestHeaders.Removes([]byte("x-a")) || !r.ResponseHeaders.Removes([]byte("x-b")) || r.ResponseHeaders.Removes([]byte("x-a")) {
+		t.Error("changes to the headers of requests and of responses are mixed up")
+	}
+	if r := fromAction(lb.RouteAction{Redirect: &lb.Redirect{Status: 308}}); r.Redirect.Status != 308 {
+		t.Errorf("redirect %+v", r.Redirect)
+	}
+}
+
+// edited applies an edit as a proxy does.
+func edited(e HeaderEdit, header ...HeaderField) []HeaderField {
+	out := slices.DeleteFunc(header, func(f HeaderField) bool { return e.Removes([]byte(f.Name)) })
+	return append(out, e.Append...)
+}
+
+func TestHeaderEdit(t *testing.T) {
+	a, b := HeaderField{"X-A", "1"}, HeaderField{"x-b", "2"}
+	for _, tc := range []struct {
+		name    string
+		changes lb.HeaderChanges
+		want    []HeaderField
+	}{
+		{"nothing", lb.HeaderChanges{}, []HeaderField{a, b}},
+		{"remove in any case", lb.HeaderChanges{Remove: []string{"x-a", "X-B"}}, nil},
+		{"remove what is not there", lb.HeaderChanges{Remove: []string{"x-c", "x-aa"}}, []HeaderField{a, b}},
+		{"set in place of the old value", lb.HeaderChanges{Set: map[string]string{"x-a": "3"}}, []HeaderField{b, {"x-a", "3"}}},
+		{"set what is new", lb.HeaderChanges{Set: map[string]string{"X-C": "3"}}, []HeaderField{a, b, {"x-c", "3"}}},
+		{"add beside the old value", lb.HeaderChanges{Add: map[string]string{"x-a": "3"}}, []HeaderField{a, b, {"x-a", "3"}}},
+		{
+			"remove, then set, then add, each by name",
+			lb.HeaderChanges{Remove: []string{"x-a"}, Set: map[string]string{"x-d": "4", "x-b": "5"}, Add: map[string]string{"x-b": "6", "x-a": "7"}},
+			[]HeaderField{{"x-b", "5"}, {"x-d", "4"}, {"x-a", "7"}, {"x-b", "6"}},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := edited(compileHeaders(tc.changes), a, b); !slices.Equal(got, tc.want) {
+				t.Errorf("%v, want %v", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestNamesOfAnyLengthAreRemoved(t *testing.T) {
+	for _, n := range []int{1, 62, 63, 64, 65, 128, 300} {
+		name := slices.Repeat([]byte("x"), n)
+		e := compileHeaders(lb.HeaderChanges{Remove: []string{string(name)}})
+		if !e.Removes(name) || e.Removes(name[1:]) || e.Removes(append(name, 'x')) {
+			t.Errorf("a name of %d bytes is not told apart from others", n)
+		}
+	}
+}
+
+func TestProtectedHeadersAreNotEdited(t *testing.T) {
+	for _, name := range []string{
+		"Connection", "content-length", "Transfer-Encoding", "host", "keep-alive", "proxy-connection", "TE", "trailer", "upgrade",
+		"expect", "X-Forwarded-For", "x_forwarded_proto",
+	} {
+		e := compileHeaders(lb.HeaderChanges{
+			Remove: []string{name}, Set: map[string]string{name: "1"}, Add: map[string]string{name: "2"},
+		})
+		if e.Removes([]byte(name)) || len(e.Append) > 0 {
+			t.Errorf("%s is edited", name)
+		}
 	}
 }

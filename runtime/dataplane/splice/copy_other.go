@@ -1,0 +1,16 @@
+//go:build !linux
+
+package splice
+
+import (
+	"errors"
+	"syscall"
+)
+
+// Supported reports whether [Copy] works here, which it does on Linux only.
+func Supported() bool { return false }
+
+// Copy moves nothing and returns [errors.ErrUnsupported].
+func Copy(_, _ syscall.RawConn, _ int64, _ func(moved int)) (moved int64, err error) {
+	return 0, errors.ErrUnsupported
+}

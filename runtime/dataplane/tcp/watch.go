@@ -1,0 +1,53 @@
+package tcp
+
+import "time"
+
+// looksPerIdle is how many times the watch looks in one idle timeout.
+const looksPerIdle = 8
+
+// watch looks after the idle timeout. One timer for both directions costs the
+// traffic nothing but a flag: no clock is read and no deadline set for a message.
+func (r *relay) watch() {
+	r.mu.Lock() // the timer may fire before it is assigned
+	defer r.mu.Unlock()
+	now := time.Now()
+	for side := range r.flows {
+		r.flows[side].since = now
+	}
+	r.timer = time.AfterFunc(r.period(), r.look)
+}
+
+func (r *relay) period() time.Duration { return max(r.idle/looksPerIdle, time.Millisecond) }
+
+func (r *relay) look() {
+	if cause := r.judge(time.Now()); cause != nil {
+		r.end(cause)
+	}
+}
+
+// judge returns why the relay has to end; nil and another look later if it need not.
+func (r *relay) judge(now time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended {
+		return nil
+	}
+	silent := true
+	for side := range r.flows {
+		f := &r.flows[side]
+		blocked := f.blocked.Load() // before active, see progress
+		if f.active.Swap(false) {
+			f.since = now
+		}
+		if now.Sub(f.since) < r.idle {
+			silent = false
+		} else if blocked {
+			return &Failure{Side: f.from.other(), Err: ErrStalled}
+		}
+	}
+	if silent {
+		return ErrIdle
+	}
+	r.timer.Reset(r.period())
+	return nil
+}
