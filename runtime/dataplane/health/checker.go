@@ -5,10 +5,10 @@ import (
 	"sync"
 )
 
-// DefaultConcurrency is how many probes run at once, over all pools: as many as 10,000
-// members have under way at the default interval when all run into the default
-// timeout.
-const DefaultConcurrency = 2000
+// DefaultConcurrency is how many probes run at once, over all pools. It holds off
+// more than it costs: a probe's timeout begins when it runs, so on a machine that
+// is short of CPU probes come later, where more of them at once would all time out.
+const DefaultConcurrency = 512
 
 // Checker runs probes, no more than a given number at once; the others wait their
 // turn in the order in which they came due. Waiting takes no goroutine.

@@ -3,6 +3,7 @@ package health
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -89,7 +90,7 @@ func FuzzReadStatus(f *testing.F) {
 func TestABoundedReaderFailsInPlaceOfEnding(t *testing.T) {
 	b := &bounded{strings.NewReader("abcdef"), 4}
 	got, err := io.ReadAll(b)
-	if string(got) != "abcd" || err != errTooLong {
+	if string(got) != "abcd" || !errors.Is(err, errTooLong) {
 		t.Errorf("read %q, %v", got, err)
 	}
 }

@@ -41,7 +41,7 @@ func (k *ticketKeys) at(now time.Time) (secrets [][sha256.Size]byte, until time.
 	k.keys = slices.DeleteFunc(k.keys, func(key ticketKey) bool { return !now.Before(key.made.Add(sealFor + openFor)) })
 	if len(k.keys) == 0 || !now.Before(k.keys[0].made.Add(sealFor)) {
 		key := ticketKey{made: now}
-		rand.Read(key.secret[:]) //nolint:errcheck // it never fails: it ends the process instead
+		rand.Read(key.secret[:]) // it never fails: it ends the process instead
 		k.keys = slices.Insert(k.keys, 0, key)
 	}
 	for _, key := range k.keys {
