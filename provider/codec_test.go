@@ -4,12 +4,9 @@ import (
 	"errors"
 	"maps"
 	"math/big"
-	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
@@ -78,118 +75,8 @@ func pool(change map[string]any) map[string]any {
 	return p
 }
 
-func TestEverySchemaCoversItsObject(t *testing.T) {
-	for kind := range resources {
-		t.Run(string(kind), func(t *testing.T) {
-			c := codecOf(kind)
-			obj, err := lb.New(kind)
-			if err != nil {
-				t.Fatal(err)
-			}
-			switch obj := obj.(type) {
-			case *lb.Pool:
-				check := lb.NewHealthCheck()
-				obj.HealthCheck, obj.Members = &check, map[string]lb.Member{"*": lb.NewMember()}
-			case *lb.Route:
-				obj.Action.Forward = map[string]lb.ForwardTarget{"*": {}}
-			}
-			obj.Normalize()
-			normal, err := normalOf(obj)
-			if err != nil {
-				t.Fatal(err)
-			}
-			declared := map[string]bool{}
-			for name := range c.declared {
-				declared[c.jsonName(name)] = true
-			}
-			delete(declared, "private_key_pem")
-			for name, v := range normal {
-				if !declared[name] {
-					t.Errorf("%s.%s has no attribute", kind, name)
-				}
-				compareMembers(t, string(kind)+"."+name, c.declared[name], v)
-			}
-			for name := range declared {
-				if _, ok := normal[name]; !ok {
-					t.Errorf("attribute %s is nothing that a %s has", name, kind)
-				}
-			}
-		})
-	}
-}
-
-func compareMembers(t *testing.T, at string, a schema.Attribute, v any) {
-	t.Helper()
-	var of attributes
-	switch a := a.(type) {
-	case schema.SingleNestedAttribute:
-		of = a.Attributes
-	case schema.MapNestedAttribute:
-		of = a.NestedObject.Attributes
-		v = v.(map[string]any)["*"]
-	default:
-		return
-	}
-	members := v.(map[string]any)
-	for name, member := range members {
-		if of[name] == nil {
-			t.Errorf("%s.%s has no attribute", at, name)
-			continue
-		}
-		compareMembers(t, at+"."+name, of[name], member)
-	}
-	for name := range of {
-		if _, ok := members[name]; !ok {
-			t.Errorf("attribute %s.%s stands for nothing", at, name)
-		}
-	}
-}
-
-func TestSchemaDefaultsAreThoseOfTheObject(t *testing.T) {
-	// An object with nothing but what is required encodes to what lb makes of
-	// it; the schema's defaults must come to the same.
-	f, err := codecOf(lb.KindPool).encode(valueOf(t, lb.KindPool, pool(map[string]any{"health_check": map[string]any{}})))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := codecOf(lb.KindPool)
-	for name, nested := range map[string]attributes{
-		"health_check": c.declared["health_check"].(schema.SingleNestedAttribute).Attributes,
-		"timeouts":     c.declared["timeouts"].(schema.SingleNestedAttribute).Attributes,
-	} {
-		for attribute, a := range nested {
-			if s, ok := a.(schema.StringAttribute); ok && s.Default != nil {
-				if got, want := defaultsOf(attributes{attribute: s}).Attributes()[attribute].String(), f.normal[name].(map[string]any)[attribute]; got != `"`+want.(string)+`"` {
-					t.Errorf("%s.%s: the schema's default is %s, the object's %s", name, attribute, got, want)
-				}
-			}
-		}
-	}
-}
-
-func TestEncodeListsWhatIsUnknown(t *testing.T) {
-	f, err := codecOf(lb.KindPool).encode(valueOf(t, lb.KindPool, pool(map[string]any{
-		"algorithm": unknown{},
-		"labels":    map[string]any{"team": unknown{}},
-		"members": map[string]any{
-			"a/b": unknown{},
-			"c":   map[string]any{"address": unknown{}, "weight": 3},
-		},
-		"health_check": map[string]any{"expected_statuses": []any{"200", unknown{}}},
-		"timeouts":     unknown{},
-	})))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []string{"/algorithm", "/health_check/expected_statuses", "/labels", "/members/a~1b", "/members/c/address", "/timeouts"}
-	if diff := cmp.Diff(want, f.unknown); diff != "" {
-		t.Error(diff)
-	}
-	if got, want := string(f.declared), `{"health_check":{},"members":{"c":{"weight":3}},"owner":"edge"}`; got != want {
-		t.Errorf("declared:\n got %s\nwant %s", got, want)
-	}
-}
-
+// An object with nothing but what is required, in every block that there is, is
+// what lb makes of it; the schema's defaults must come to the same.
 func TestEncodeRefusesWhatJSONCannotSay(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change  map[string]any
@@ -198,6 +85,7 @@ func TestEncodeRefusesWhatJSONCannotSay(t *testing.T) {
 		"null label":        {map[string]any{"labels": map[string]any{"a": nil}}, "/labels/a"},
 		"null member":       {map[string]any{"members": map[string]any{"a": nil}}, "/members/a"},
 		"null status":       {map[string]any{"health_check": map[string]any{"expected_statuses": []any{nil}}}, "/health_check/expected_statuses"},
+		"null cause":        {map[string]any{"retries": map[string]any{"on": []any{nil}}}, "/retries/on"},
 		"fraction":          {map[string]any{"members": map[string]any{"a": map[string]any{"weight": 1.5}}}, "/members/a/weight"},
 		"duration, no unit": {map[string]any{"timeouts": map[string]any{"idle": "60"}}, "/timeouts/idle"},
 	} {
@@ -282,6 +170,82 @@ func TestWhatWasLeftOutAndIsEmptyStaysNull(t *testing.T) {
 	}
 }
 
+// What the server writes in its own way comes back as the user wrote it.
+func TestEverySpellingIsKept(t *testing.T) {
+	for kind, declared := range map[lb.Kind]map[string]any{
+		lb.KindPool: {
+			"owner":             "edge",
+			"slow_start":        "60s",
+			"algorithm":         "maglev",
+			"hash_key":          map[string]any{"source": "header", "name": "X-User"},
+			"outlier_detection": map[string]any{"ejection_time": "90s"},
+			"retries":           map[string]any{"on": []any{"reset", "500"}, "per_try_timeout": "1000ms"},
+			"upstream_tls":      map[string]any{"server_name": "App.Internal"},
+			"affinity":          map[string]any{"type": "header", "name": "X-User"},
+		},
+		lb.KindListener: {
+			"owner": "edge", "port": 443,
+			"tls":             map[string]any{"alpn": []any{"http/1.1", "h2"}},
+			"trusted_proxies": []any{"10.1.2.3/8", "2001:DB8::/32"},
+			"allowed_cidrs":   []any{"::ffff:192.0.2.7/120"},
+		},
+		lb.KindRoute: {
+			"owner": "edge", "listener": "l",
+			"action": map[string]any{
+				"redirect": map[string]any{"host": "App.example.com", "port": 0},
+				"rewrite":  map[string]any{"host": "App.internal:8080"},
+			},
+			"request_headers": map[string]any{"remove": []any{"X-B", "X-A"}, "set": map[string]any{}},
+			"timeouts":        map[string]any{"request": "60s"},
+		},
+	} {
+		got, want := answer(t, kind, declared), valueOf(t, kind, declared)
+		members, _ := objectOf(want)
+		for name := range declared {
+			compareDeclared(t, string(kind)+"."+name, got[name], members[name])
+		}
+	}
+}
+
+// compareDeclared compares where something was declared; defaults fill the rest.
+func compareDeclared(t *testing.T, at string, got, want tftypes.Value) {
+	t.Helper()
+	if want.IsNull() {
+		return
+	}
+	if _, ok := want.Type().(tftypes.Object); !ok {
+		if !got.Equal(want) {
+			t.Errorf("%s: got %s, want %s", at, got, want)
+		}
+		return
+	}
+	gotMembers, _ := objectOf(got)
+	wantMembers, _ := objectOf(want)
+	for name := range wantMembers {
+		compareDeclared(t, at+"."+name, gotMembers[name], wantMembers[name])
+	}
+}
+
+func TestWhatWasLeftOutOfARouteStaysNull(t *testing.T) {
+	got := answer(t, lb.KindRoute, map[string]any{
+		"owner": "edge", "listener": "l", "action": map[string]any{"redirect": map[string]any{"scheme": "https"}}, "response_headers": map[string]any{},
+	})
+	action, _ := objectOf(got["action"])
+	redirect, _ := objectOf(action["redirect"])
+	changes, _ := objectOf(got["response_headers"])
+	for name, v := range map[string]tftypes.Value{
+		"request_headers": got["request_headers"], "forward": action["forward"], "fixed_response": action["fixed_response"], "rewrite": action["rewrite"],
+		"mirror": action["mirror"], "redirect.port": redirect["port"], "redirect.path": redirect["path"], "response_headers.set": changes["set"],
+	} {
+		if !v.IsNull() {
+			t.Errorf("%s: got %s", name, v)
+		}
+	}
+	if got["response_headers"].IsNull() || stringIn(action["redirect"], "scheme") != "https" {
+		t.Errorf("what was declared: %s, %s", got["response_headers"], action["redirect"])
+	}
+}
+
 func TestADifferenceIsNotHidden(t *testing.T) {
 	c := codecOf(lb.KindPool)
 	state := valueOf(t, lb.KindPool, pool(map[string]any{"timeouts": map[string]any{"connect": "60s", "idle": "5m", "response": "1m"}}))
@@ -326,6 +290,14 @@ func TestPointersLeadToAttributes(t *testing.T) {
 		{lb.KindPool, "/health_check/expected_statuses/3", "health_check.expected_statuses"},
 		{lb.KindListener, "/certificates/0", "certificates"},
 		{lb.KindListener, "/tls/min_version", "tls.min_version"},
+		{lb.KindListener, "/tls/alpn/1", "tls.alpn"},
+		{lb.KindListener, "/trusted_proxies/0", "trusted_proxies"},
+		{lb.KindPool, "/upstream_tls/client_certificate", "upstream_tls.client_certificate"},
+		{lb.KindPool, "/retries/on/2", "retries.on"},
+		{lb.KindRoute, "/match/headers/x-a", `match.headers["x-a"]`},
+		{lb.KindRoute, "/action/redirect/path_prefix", "action.redirect.path_prefix"},
+		{lb.KindRoute, "/request_headers/set/x-a", `request_headers.set["x-a"]`},
+		{lb.KindRoute, "/response_headers/remove/0", "response_headers.remove"},
 		{lb.KindRoute, "/match/hosts/1", "match.hosts"},
 		{lb.KindRoute, "/action/forward/web/weight", `action.forward["web"].weight`},
 		{lb.KindCertificate, "/private_key_pem", "private_key_wo"},
@@ -334,46 +306,5 @@ func TestPointersLeadToAttributes(t *testing.T) {
 		if got := codecOf(tc.kind).attributePath(tc.pointer).String(); got != tc.want {
 			t.Errorf("%s %s: got %s, want %s", tc.kind, tc.pointer, got, tc.want)
 		}
-	}
-}
-
-func TestViolationsThatUnknownValuesMayCureAreDropped(t *testing.T) {
-	for name, tc := range map[string]struct {
-		kind     lb.Kind
-		declared map[string]any
-		want     string
-	}{
-		"protocol decides on certificates": {lb.KindListener, map[string]any{
-			"name": "l", "owner": "edge", "port": 443, "protocol": unknown{}, "certificates": []any{"site"},
-		}, ""},
-		"nothing decides on the port": {lb.KindListener, map[string]any{
-			"name": "l", "owner": "edge", "port": 0, "protocol": unknown{},
-		}, "/port"},
-		"a certificate may be the default": {lb.KindListener, map[string]any{
-			"name": "l", "owner": "edge", "port": 1, "protocol": "https", "certificates": unknown{}, "default_certificate": "site",
-		}, ""},
-		"interval decides on timeout": {lb.KindPool, pool(map[string]any{
-			"health_check": map[string]any{"interval": unknown{}, "timeout": "30s"},
-		}), ""},
-		"a weight may be above 0": {lb.KindRoute, map[string]any{
-			"name": "r", "owner": "edge", "listener": "l",
-			"action": map[string]any{"forward": map[string]any{"a": map[string]any{"weight": 0}, "b": map[string]any{"weight": unknown{}}}},
-		}, ""},
-		"a chain to come": {lb.KindCertificate, map[string]any{"name": "c", "owner": "edge", "chain_pem": unknown{}}, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := codecOf(tc.kind)
-			f, err := c.encode(valueOf(t, tc.kind, tc.declared))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var pointers []string
-			for _, v := range lb.Settled(c.kind, f.object.Validate(), f.unknown) {
-				pointers = append(pointers, v.Pointer)
-			}
-			if got := strings.Join(pointers, " "); got != tc.want {
-				t.Errorf("got %q, want %q", got, tc.want)
-			}
-		})
 	}
 }

@@ -36,7 +36,7 @@ var (
 
 func newObjectResource(c codec) resource.Resource {
 	c.declared = withMeta(c.kind, c.declared)
-	for _, name := range []string{attrID, attrName, attrRevision, attrLastChangedBy, attrLastChangeTicket, attrLastChangedAt, attrLastChangeRun} {
+	for _, name := range append([]string{attrID, attrName}, loggedAttributes...) {
 		delete(c.declared, name)
 	}
 	return &objectResource{codec: c}

@@ -83,6 +83,12 @@ func (r *objectResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 			return
 		}
 		unchanged := r.keepState(values, plan, req.State.Raw, state)
+		if !unchanged {
+			// Terraform did so before plan modifiers ran, for what differed then.
+			for _, name := range loggedAttributes {
+				values[name] = tftypes.NewValue(values[name].Type(), tftypes.UnknownValue)
+			}
+		}
 		if resp.Plan.Raw, err = newValue(req.Plan.Raw.Type(), values); err != nil {
 			r.addInvalid(&resp.Diagnostics, err)
 			return

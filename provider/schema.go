@@ -72,6 +72,14 @@ func (f fields) intOr(name string, def int64) schema.Int64Attribute {
 	return schema.Int64Attribute{MarkdownDescription: f.describe(name), Optional: true, Computed: true, Default: int64default.StaticInt64(def)}
 }
 
+func (f fields) optionalInt(name string) schema.Int64Attribute {
+	return schema.Int64Attribute{MarkdownDescription: f.describe(name), Optional: true}
+}
+
+func (f fields) optionalStrings(name string) schema.MapAttribute {
+	return schema.MapAttribute{MarkdownDescription: f.describe(name), ElementType: types.StringType, Optional: true}
+}
+
 func (f fields) optionalSet(name string) schema.SetAttribute {
 	return schema.SetAttribute{MarkdownDescription: f.describe(name), ElementType: types.StringType, Optional: true}
 }
@@ -80,10 +88,10 @@ func (f fields) computedSet(name string) schema.SetAttribute {
 	return schema.SetAttribute{MarkdownDescription: f.describe(name), ElementType: types.StringType, Computed: true}
 }
 
-func (f fields) setOr(name string, def ...string) schema.SetAttribute {
+func setOr[T ~string](f fields, name string, def ...T) schema.SetAttribute {
 	elements := make([]attr.Value, len(def))
 	for i, v := range def {
-		elements[i] = types.StringValue(v)
+		elements[i] = types.StringValue(string(v))
 	}
 	a := f.optionalSet(name)
 	a.Computed, a.Default = true, setdefault.StaticValue(types.SetValueMust(types.StringType, elements))
@@ -99,7 +107,7 @@ func (f fields) requiredObject(name string, of attributes) schema.SingleNestedAt
 }
 
 // objectOr is an object that, left out, takes the defaults of its attributes.
-// Each of them must have one.
+// Those without one are null.
 func (f fields) objectOr(name string, of attributes) schema.SingleNestedAttribute {
 	a := f.optionalObject(name, of)
 	a.Computed, a.Default = true, objectdefault.StaticValue(defaultsOf(of))
@@ -110,32 +118,45 @@ func (f fields) optionalMap(name string, of attributes) schema.MapNestedAttribut
 	return schema.MapNestedAttribute{MarkdownDescription: f.describe(name), NestedObject: schema.NestedAttributeObject{Attributes: of}, Optional: true}
 }
 
-func (f fields) requiredMap(name string, of attributes) schema.MapNestedAttribute {
-	a := f.optionalMap(name, of)
-	a.Optional, a.Required = false, true
-	return a
-}
-
 // defaultsOf is the object in which every attribute has its default.
 func defaultsOf(of attributes) types.Object {
-	ctx := context.Background()
 	attrTypes, values := map[string]attr.Type{}, map[string]attr.Value{}
 	for name, a := range of {
-		attrTypes[name] = a.GetType()
-		switch a := a.(type) {
-		case schema.StringAttribute:
-			resp := &defaults.StringResponse{}
-			a.Default.DefaultString(ctx, defaults.StringRequest{}, resp)
-			values[name] = resp.PlanValue
-		case schema.Int64Attribute:
-			resp := &defaults.Int64Response{}
-			a.Default.DefaultInt64(ctx, defaults.Int64Request{}, resp)
-			values[name] = resp.PlanValue
-		default:
-			panic(fmt.Sprintf("provider: %s: no default of type %T", name, a))
-		}
+		attrTypes[name], values[name] = a.GetType(), defaultOf(name, a)
 	}
 	return types.ObjectValueMust(attrTypes, values)
+}
+
+// defaultOf is the default of an attribute, or null.
+func defaultOf(name string, a schema.Attribute) attr.Value {
+	ctx := context.Background()
+	switch a := a.(type) {
+	case schema.StringAttribute:
+		resp := &defaults.StringResponse{PlanValue: types.StringNull()}
+		if a.Default != nil {
+			a.Default.DefaultString(ctx, defaults.StringRequest{}, resp)
+		}
+		return resp.PlanValue
+	case schema.Int64Attribute:
+		resp := &defaults.Int64Response{PlanValue: types.Int64Null()}
+		if a.Default != nil {
+			a.Default.DefaultInt64(ctx, defaults.Int64Request{}, resp)
+		}
+		return resp.PlanValue
+	case schema.BoolAttribute:
+		resp := &defaults.BoolResponse{PlanValue: types.BoolNull()}
+		if a.Default != nil {
+			a.Default.DefaultBool(ctx, defaults.BoolRequest{}, resp)
+		}
+		return resp.PlanValue
+	case schema.SetAttribute:
+		resp := &defaults.SetResponse{PlanValue: types.SetNull(a.ElementType)}
+		if a.Default != nil {
+			a.Default.DefaultSet(ctx, defaults.SetRequest{}, resp)
+		}
+		return resp.PlanValue
+	}
+	panic(fmt.Sprintf("provider: %s: no default of type %T", name, a))
 }
 
 // withMeta adds what every resource has: its name, owner and labels, and where
@@ -176,7 +197,7 @@ func withMeta(kind lb.Kind, declared attributes) attributes {
 	}
 	maps.Copy(all, declared)
 	all["owner"] = f.requiredString("owner")
-	all["labels"] = schema.MapAttribute{MarkdownDescription: f.describe("labels"), ElementType: types.StringType, Optional: true}
+	all["labels"] = f.optionalStrings("labels")
 	return all
 }
 
@@ -190,3 +211,6 @@ const (
 	attrLastChangedAt    = "last_changed_at"
 	attrLastChangeRun    = "last_change_run"
 )
+
+// loggedAttributes are those that every change gives new values.
+var loggedAttributes = []string{attrRevision, attrLastChangedBy, attrLastChangeTicket, attrLastChangedAt, attrLastChangeRun}

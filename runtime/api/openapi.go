@@ -150,6 +150,22 @@ func mapType(t reflect.Type) *jsonschema.Schema {
 		return enum(lb.MemberStates)
 	case reflect.TypeFor[lb.HealthCheckType]():
 		return enum(lb.HealthCheckTypes)
+	case reflect.TypeFor[lb.HTTPVersion]():
+		return enum(lb.HTTPVersions)
+	case reflect.TypeFor[lb.ProxyProtocol]():
+		return enum(lb.ProxyProtocols)
+	case reflect.TypeFor[lb.HashSource]():
+		return enum(lb.HashSources)
+	case reflect.TypeFor[lb.AffinityType]():
+		return enum(lb.AffinityTypes)
+	case reflect.TypeFor[lb.RetryCause]():
+		return enum(lb.RetryCauses)
+	case reflect.TypeFor[lb.MatchType]():
+		return enum(lb.MatchTypes)
+	case reflect.TypeFor[lb.ClientAuth]():
+		return enum(lb.ClientAuths)
+	case reflect.TypeFor[lb.AccessRecords]():
+		return enum(lb.AccessRecordings)
 	case reflect.TypeFor[lb.ListenerProtocol]():
 		return enum(lb.ListenerProtocols)
 	case reflect.TypeFor[lb.TLSVersion]():

@@ -22,6 +22,9 @@ func (x *exchange) choose() {
 		case lb.AffinityCookie:
 			if value := x.cookie(a.Name); value != nil {
 				x.pick.Prefer, x.pick.Preferred = x.pool.balancer.Lookup(value)
+				if !x.pick.Preferred {
+					x.decide(CauseAffinity, "the member is gone")
+				}
 			}
 		case lb.AffinityHeader:
 			x.hash(x.header(a.Name))

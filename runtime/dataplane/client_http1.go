@@ -249,4 +249,11 @@ func (c *http1Conn) Read(p []byte) (int, error) {
 }
 
 // context implements client.
-func (c *http1Conn) context() context.Context { return c.front.engine.ending }
+func (c *http1Conn) context() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(c.front.engine.ending)
+	c.raw.OnEnd(cancel)
+	return ctx, func() {
+		c.raw.OnEnd(nil)
+		cancel()
+	}
+}

@@ -243,4 +243,6 @@ func (s *http2Stream) unwatch(*rawconn.Conn) bool {
 func (s *http2Stream) gone() bool { return s.r.Context().Err() != nil }
 
 // context implements client.
-func (s *http2Stream) context() context.Context { return s.r.Context() }
+func (s *http2Stream) context() (context.Context, context.CancelFunc) {
+	return context.WithCancel(s.r.Context())
+}

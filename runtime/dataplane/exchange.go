@@ -39,8 +39,9 @@ type client interface {
 	// Unwatch ends that; false means that it has failed one, or is about to.
 	watch(member *rawconn.Conn)
 	unwatch(member *rawconn.Conn) bool
-	// context ends when the client is known to have left, or the engine ends.
-	context() context.Context
+	// context ends when the client is known to have left, or the engine ends, or by
+	// cancel.
+	context() (ctx context.Context, cancel context.CancelFunc)
 	// version is that of the request, as Via has it.
 	version() string
 }
@@ -100,7 +101,7 @@ func (x *exchange) begin(conn *clientConn, st *state, l *listener, side client, 
 	*x = exchange{
 		front: conn.front, st: st, l: l, conn: conn, client: side, req: req, began: time.Now(),
 		scratch: x.scratch[:0], match: x.match,
-		up: http1Try{resp: http1.Response{Fields: x.up.resp.Fields[:0]}, fresh: x.up.fresh, spliced: x.up.spliced},
+		up: http1Try{resp: http1.Response{Fields: x.up.resp.Fields[:0]}, fresh: x.up.fresh, spliced: x.up.spliced, listen: x.up.listen},
 	}
 }
 

@@ -182,7 +182,11 @@ func appendForwardedFor(dst []byte, a netip.Addr) []byte {
 // wantsUpgrade reports whether the request asks for WebSocket. Other protocols, such
 // as h2c, would carry requests behind our back that no route has seen.
 func (x *exchange) wantsUpgrade() bool {
-	return len(x.req.Upgrade) == len("websocket") && equalFold(x.req.Upgrade, "websocket") && x.req.Framing == http1.NoBody
+	return isWebSocket(x.req.Upgrade) && x.req.Framing == http1.NoBody
+}
+
+func isWebSocket(protocol []byte) bool {
+	return len(protocol) == len("websocket") && equalFold(protocol, "websocket")
 }
 
 // identify finds out who the client is, and gives the request an id: the client's own

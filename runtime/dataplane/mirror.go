@@ -76,8 +76,11 @@ func (m *mirrored) interrupt()                         {}
 func (m *mirrored) gone() bool                         { return false }
 func (m *mirrored) watch(*rawconn.Conn)                {}
 func (m *mirrored) unwatch(*rawconn.Conn) bool         { return true }
-func (m *mirrored) context() context.Context           { return m.x.front.engine.ending }
 func (m *mirrored) version() string                    { return "1.1" }
+
+func (m *mirrored) context() (context.Context, context.CancelFunc) {
+	return context.WithCancel(m.x.front.engine.ending)
+}
 
 // eof is a reader at its end.
 type eof struct{}

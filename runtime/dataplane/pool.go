@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/net/http2"
-
 	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane/balance"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane/health"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane/limit"
@@ -42,9 +40,9 @@ type member struct {
 	key, address, scheme string
 	state                lb.MemberState
 	load                 *balance.Member
-	conns                *upstream.Conns  // of a pool that speaks HTTP/1.1 or tcp, else nil
-	http2                *http2.Transport // of one that speaks HTTP/2, else nil
-	watch                *health.Watch    // nil without health check
+	conns                *upstream.Conns // of a pool that speaks HTTP/1.1 or tcp, else nil
+	http2                *upstream.HTTP2 // of one that speaks HTTP/2, else nil
+	watch                *health.Watch   // nil without health check
 	// cause is why the last probe that made the member unhealthy failed.
 	cause *atomic.Pointer[string]
 }
@@ -216,7 +214,7 @@ func (p *pool) retire(next *pool) {
 			m.conns.Close()
 		}
 		if m.http2 != nil && (heir == nil || heir.http2 != m.http2) {
-			m.http2.CloseIdleConnections()
+			m.http2.Close()
 		}
 	}
 	if next == nil {

@@ -74,6 +74,20 @@ func (s *sending) run(x *exchange, conn *upstream.Conn) {
 	conn.Raw.LimitRead(x.responseTimeout())
 }
 
+// await gives the member its time to answer, which begins when all has been sent,
+// anew. It is the reader's to call.
+func (s *sending) await() {
+	x, raw := s.t.x, s.t.conn.Raw
+	if !x.deadline.IsZero() {
+		raw.SetReadTimeout(x.responseTimeout())
+		return
+	}
+	raw.SetReadTimeout(0)
+	if s.whole.Load() { // else run sets the limit later
+		raw.LimitRead(x.responseTimeout())
+	}
+}
+
 // clientError is why the body could not be read, if that is why it was not sent.
 func (s *sending) clientError() error {
 	s.mu.Lock()

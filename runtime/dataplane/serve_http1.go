@@ -110,10 +110,11 @@ func (c *http1Conn) serveOnce() bool {
 			return true
 		}
 		c.n += n
+		filled := c.n == len(c.w.in) // there may be more, of which nobody will tell
 		if done := c.serveRead(); done {
 			return true
 		}
-		if c.n == 0 {
+		if c.n == 0 && !filled {
 			if c.tls == nil || !c.holdsMore() {
 				c.rest()
 				return false

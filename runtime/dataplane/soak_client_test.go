@@ -29,6 +29,11 @@ type soakRequest struct {
 // soakSizes are those of bodies; those that are there more often are more often.
 var soakSizes = []int64{0, 1, 100, 100, 1000, 1000, 4 << 10, 16 << 10, 40 << 10, 100 << 10}
 
+// String tells the request apart.
+func (q *soakRequest) String() string {
+	return fmt.Sprintf("%s %s, %d bytes up (chunked %t, seed %d), %d down (chunked %t)", q.method, q.pool, q.up, q.upChunked, q.seed, q.down, q.downChunked)
+}
+
 // newSoakRequest makes a request up. Few bodies are large, or little else would happen.
 func newSoakRequest(r *rand.Rand, pool string) *soakRequest {
 	q := &soakRequest{
@@ -65,22 +70,28 @@ func (q *soakRequest) http(base string) *http.Request {
 		if q.upChunked {
 			r.ContentLength = -1
 		}
+		if q.seed%16 == 0 && q.up > 1000 {
+			r.Header.Set("Expect", "100-continue") // and it does not wait (RFC 9110 §10.1.1)
+		}
 	}
 	return r
 }
 
 // soakRefused is an answer other than the member's.
-type soakRefused int
+type soakRefused struct {
+	status int
+	text   string
+}
 
 // Error implements error.
-func (s soakRefused) Error() string { return "status " + strconv.Itoa(int(s)) }
+func (s soakRefused) Error() string { return fmt.Sprintf("status %d %q", s.status, s.text) }
 
 // check reads an answer.
 func (q *soakRequest) check(resp *http.Response) error {
 	defer resp.Body.Close()
 	if resp.StatusCode != 200 {
-		io.Copy(io.Discard, resp.Body)
-		return soakRefused(resp.StatusCode)
+		text, _ := io.ReadAll(resp.Body)
+		return soakRefused{resp.StatusCode, string(text)}
 	}
 	if got := resp.Header.Get("X-Seed"); got != strconv.FormatUint(q.seed, 10) {
 		return fmt.Errorf("%w: the answer is to another request, with seed %s", errSoakCorrupt, got)
@@ -95,7 +106,8 @@ func (q *soakRequest) check(resp *http.Response) error {
 // anything twice.
 type soakConn struct {
 	net.Conn
-	r *bufio.Reader
+	r    *bufio.Reader
+	last *soakRequest // the one before that was answered, nil at first
 }
 
 // soakDial opens a connection, over TLS unless config is nil.
@@ -107,7 +119,7 @@ func soakDial(address string, config *tls.Config) (*soakConn, error) {
 	if config != nil {
 		conn = tls.Client(conn, config)
 	}
-	return &soakConn{conn, bufio.NewReader(conn)}, nil
+	return &soakConn{Conn: conn, r: bufio.NewReader(conn)}, nil
 }
 
 // do makes requests one after the other, all of them sent before the first answer is
@@ -129,12 +141,16 @@ func (c *soakConn) do(base string, last bool, requests ...*soakRequest) (done in
 	// Who can't send may still be told why.
 	for i, q := range requests {
 		resp, err := http.ReadResponse(c.r, &http.Request{Method: q.method})
+		for err == nil && resp.StatusCode == http.StatusContinue {
+			resp, err = http.ReadResponse(c.r, &http.Request{Method: q.method})
+		}
 		if err != nil {
 			return i, errors.Join(sending, err)
 		}
 		if err := q.check(resp); err != nil {
-			return i, err
+			return i, fmt.Errorf("%w (behind %v)", err, c.last)
 		}
+		c.last = q
 		if resp.Close != (last && i == len(requests)-1) {
 			return i, errors.New("the connection is closed unasked, or not although asked for")
 		}
@@ -172,7 +188,7 @@ func (c *soakConn) upgrade(host, pool string) error {
 		return err
 	}
 	if resp.StatusCode != 101 {
-		return soakRefused(resp.StatusCode)
+		return soakRefused{status: resp.StatusCode}
 	}
 	return nil
 }

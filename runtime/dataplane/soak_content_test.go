@@ -38,11 +38,14 @@ func (c soakContent) at(offset int64, n int) []byte {
 	return soakBytes[from:][:min(int64(n), c.size-offset)]
 }
 
-// send writes the content in pieces, whose size goes by the seed.
-func (c soakContent) send(w io.Writer) error {
-	size := 1 + int(c.seed*104729%soakPiece)
-	for offset := int64(0); offset < c.size; {
-		n, err := w.Write(c.at(offset, size))
+// send writes the content.
+func (c soakContent) send(w io.Writer) error { return c.sendPart(w, 0, c.size) }
+
+// sendPart writes n bytes from an offset on, in pieces whose size goes by the seed.
+func (c soakContent) sendPart(w io.Writer, offset, n int64) error {
+	size := 1 + int64(c.seed*104729%soakPiece)
+	for end := offset + n; offset < end; {
+		n, err := w.Write(c.at(offset, int(min(size, end-offset))))
 		if err != nil {
 			return err
 		}

@@ -207,7 +207,7 @@ func (s *soak) judge(q *soakRequest, err error) bool {
 		return true
 	}
 	if why := s.accuse(q, err); why != "" {
-		s.fault("%s %s, %d bytes up (chunked %t), %d down (chunked %t): %v: %s", q.method, q.pool, q.up, q.upChunked, q.down, q.downChunked, err, why)
+		s.fault("%v: %v: %s", q, err, why)
 	}
 	return false
 }
@@ -227,12 +227,11 @@ func (s *soak) accuse(q *soakRequest, err error) string {
 	if m := s.mortal[member]; m == nil || !m.wasDead(q.began) {
 		return fmt.Sprintf("member %q was alive", member)
 	}
-	status := soakRefused(0)
-	if errors.As(err, &status) {
-		if q.up == 0 && !q.upChunked {
+	if refused := (soakRefused{}); errors.As(err, &refused) {
+		if q.method == "GET" || q.method == "HEAD" {
 			return "it could have been sent to a member that was alive"
 		}
-		if status < 502 || status > 504 {
+		if refused.status < 502 || refused.status > 504 {
 			return "the status is not that of a failed member"
 		}
 		s.count("refused for a dead member")

@@ -158,15 +158,18 @@ func (c *soakMemberConn) Close() error {
 	return c.TCPConn.Close()
 }
 
-// soakServeHTTP serves HTTP/1.1 and, with prior knowledge, HTTP/2.
-func soakServeHTTP(l net.Listener, m *soakMember) {
-	s := &http.Server{Handler: m, ErrorLog: log.New(io.Discard, "", 0), Protocols: new(http.Protocols)}
+// soakServeHTTP answers what soakRequests ask for.
+func soakServeHTTP(l net.Listener, m *soakMember) { soakServe(l, m) }
+
+// soakServe serves HTTP/1.1 and, with prior knowledge, HTTP/2.
+func soakServe(l net.Listener, h http.Handler) {
+	s := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0), Protocols: new(http.Protocols)}
 	s.Protocols.SetHTTP1(true)
 	s.Protocols.SetUnencryptedHTTP2(true)
 	_ = s.Serve(l)
 }
 
-// ServeHTTP implements http.Handler: it answers what a soakRequest asks for.
+// ServeHTTP implements http.Handler.
 func (m *soakMember) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == "/health":

@@ -107,6 +107,7 @@ func TestNothingIsLostOrLeftBehindUnderLoad(t *testing.T) {
 			config.snapshot.Routes[name+"-"+l] = soakRoute(l, "/"+name, name)
 		}
 	}
+	config.snapshot.Routes["steady-web"].Action.Mirror = &lb.Mirror{Pool: "mortal", Percent: 10}
 	whole := config.snapshot
 	e := newEngine(t, dataplane.Options{Recorder: s.records})
 	e.Apply(whole)
@@ -124,7 +125,7 @@ func TestNothingIsLostOrLeftBehindUnderLoad(t *testing.T) {
 	last.Revision = config.snapshot.Revision + 1
 	last.Pools = map[string]*lb.Pool{}
 	for name, p := range whole.Pools {
-		last.Pools[name] = alter(p, func(p *lb.Pool) { p.Timeouts.Connect, p.HealthCheck = lb.MinTimeout*1000, nil })
+		last.Pools[name] = alter(p, func(p *lb.Pool) { p.Timeouts.Connect, p.HealthCheck = lb.Duration(20*time.Second), nil })
 	}
 	e.Apply(&last)
 	s.summarize()

@@ -35,11 +35,16 @@ type http1Try struct {
 	resp http1.Response
 	// answered: something of a response has come.
 	answered bool
+	// expecting: the client waits to be told to send the body (RFC 9110 §10.1.1).
+	expecting bool
 	// sending is the request's body on its way; nil when all of it was sent with the head.
 	sending *sending
 	small   *[readBufferBytes]byte // from readBuffers; buf is this, or larger
 	fresh   func() []byte          // buffer, made once
 	spliced func(int)              // onSpliced, made once
+	listen  func() bool            // see idle; made once
+	silent  bool                   // as listen found the connection
+	unasked [1]byte
 }
 
 // tryHTTP1 sends the request and reads the head of the response. A connection that
@@ -53,8 +58,7 @@ func (x *exchange) tryHTTP1() (response, *failure) {
 	whole, replayable := x.client.replay()
 	safe := replayable && isIdempotent(x.req.Method)
 	for {
-		t.conn = x.member.conns.Idle(!safe)
-		if t.conn == nil {
+		if t.idle(); t.conn == nil {
 			var err error
 			if t.conn, err = x.member.conns.Open(x.front.engine.ending, x.proxyHeader()); err != nil {
 				return nil, &failure{cause: lb.RetryConnectFailure, again: true, err: err}
@@ -73,6 +77,26 @@ func (x *exchange) tryHTTP1() (response, *failure) {
 	}
 }
 
+// idle takes a connection that was used before, if there is one. What a member says
+// unasked must not become the answer to the next request, so one that has said
+// something since it was left, or has ended, is closed.
+func (t *http1Try) idle() {
+	if t.listen == nil {
+		t.listen = func() bool {
+			_, err := t.conn.Read(t.unasked[:])
+			t.silent = errors.Is(err, rawconn.ErrWouldBlock)
+			return true
+		}
+	}
+	for {
+		t.conn = t.x.member.conns.Idle(false)
+		if t.conn == nil || t.conn.Raw.Serve(t.listen) == nil && t.silent {
+			return
+		}
+		t.conn.Close()
+	}
+}
+
 // proxyHeader is the PROXY header that begins a new connection, if the pool wants one.
 func (x *exchange) proxyHeader() []byte {
 	if version := x.pool.config.ProxyProtocol; version != lb.ProxyOff {
@@ -86,6 +110,7 @@ func (x *exchange) proxyHeader() []byte {
 func (t *http1Try) exchange(whole []byte, replayable bool) *failure {
 	x := t.x
 	t.w, t.r, t.buf, t.greedy, t.answered = 0, 0, nil, true, false
+	t.expecting = x.req.ExpectContinue && !replayable
 	out := x.appendRequestHead(x.scratch[:0])
 	x.scratch = out[:0]
 	raw := t.conn.Raw
@@ -99,16 +124,16 @@ func (t *http1Try) exchange(whole []byte, replayable bool) *failure {
 		x.scratch = out[:0]
 		x.bytesIn = int64(len(whole))
 		n, err = t.conn.WriteRead(out, t.fresh)
-	case x.req.ExpectContinue:
+	case t.expecting:
 		raw.SetReadTimeout(min(continueTimeout, x.responseTimeout()))
 		if n, err = t.conn.WriteRead(out, t.fresh); rawconn.IsTimeout(err) {
 			if err = raw.Recover(); err == nil {
-				err = x.client.interim(&continueResponse)
+				raw.SetReadTimeout(x.responseTimeout())
+				err = t.sendExpected(false)
 			}
 			if err != nil {
 				return &failure{client: statusClientGone, err: err}
 			}
-			t.send()
 			n, err = t.conn.Read(t.buffer())
 		}
 	default:
@@ -125,6 +150,7 @@ var continueResponse = http1.Response{Minor: 1, Status: 100}
 // readHead reads the head of the final response. The first read has brought n and err.
 func (t *http1Try) readHead(n int, err error) *failure {
 	scanned := 0
+	var by time.Time // when a head that has begun to arrive must be there
 	for interims := 0; ; {
 		if err != nil {
 			return t.failed(err)
@@ -134,6 +160,10 @@ func (t *http1Try) readHead(n int, err error) *failure {
 		end := http1.HeadEnd(t.buf[t.r:t.w], scanned)
 		if end < 0 {
 			scanned = max(0, t.w-t.r-3)
+			if by.IsZero() {
+				by = time.Now().Add(t.x.responseTimeout())
+			}
+			t.conn.Raw.SetReadTimeout(max(time.Until(by), time.Millisecond))
 			if n, err = t.readMore(); err == nil && n == 0 {
 				return &failure{cause: lb.RetryReset, err: errHeadTooLarge}
 			}
@@ -144,11 +174,13 @@ func (t *http1Try) readHead(n int, err error) *failure {
 		}
 		t.r, scanned = t.r+end, 0
 		status := t.resp.Status
-		if status == 101 && !t.x.wantsUpgrade() {
+		if status == 101 && !(t.x.wantsUpgrade() && isWebSocket(t.resp.Upgrade)) {
 			return &failure{err: errUnaskedUpgrade}
 		}
 		if status >= 200 || status == 101 {
-			t.reset(t.resp.Framing, t.resp.ContentLength)
+			if t.reset(t.resp.Framing, t.resp.ContentLength); t.resp.Framing == http1.NoBody {
+				t.resp.ContentLength = announcedLength(&t.resp)
+			}
 			if status != 101 {
 				t.conn.Raw.SetReadTimeout(t.x.pool.config.Timeouts.Idle.Std())
 			}
@@ -160,15 +192,57 @@ func (t *http1Try) readHead(n int, err error) *failure {
 		if err := t.x.client.interim(&t.resp); err != nil {
 			return &failure{client: statusClientGone, err: err}
 		}
-		if status == 100 && t.x.req.ExpectContinue && t.sending == nil {
-			t.conn.Raw.SetReadTimeout(t.x.responseTimeout())
-			t.send()
+		by = time.Time{}
+		if err := t.goOn(status); err != nil {
+			return &failure{client: statusClientGone, err: err}
 		}
 		n, err = 0, nil
 		if t.r == t.w {
 			n, err = t.readMore()
 		}
 	}
+}
+
+// announcedLength is the length that the content would have of a response that comes
+// without (RFC 9110 §8.6), -1 if that is not said. The parser has checked the digits.
+func announcedLength(h *http1.Response) (n int64) {
+	for i := range h.Fields {
+		if f := &h.Fields[i]; f.ID == http1.ContentLength && !f.Hop {
+			for _, digit := range f.Value {
+				n = n*10 + int64(digit-'0')
+			}
+			return n
+		}
+	}
+	return -1
+}
+
+// goOn gives the member its time anew after an interim response. A client that waits
+// to be told to send its body is told now, whatever the response was.
+func (t *http1Try) goOn(status int) error {
+	switch {
+	case t.expecting:
+		t.conn.Raw.SetReadTimeout(t.x.responseTimeout())
+		return t.sendExpected(status == 100)
+	case t.sending != nil:
+		t.sending.await()
+	default:
+		t.conn.Raw.SetReadTimeout(t.x.responseTimeout())
+	}
+	return nil
+}
+
+// sendExpected sends a body that the client holds back, and tells it to go on unless
+// it has been told.
+func (t *http1Try) sendExpected(told bool) error {
+	t.expecting = false
+	if !told {
+		if err := t.x.client.interim(&continueResponse); err != nil {
+			return err
+		}
+	}
+	t.send()
+	return nil
 }
 
 var responseLimits = http1.Limits{MaxHeadBytes: upstream.MaxHeaderBytes, MaxFields: http1.DefaultMaxFields}
@@ -246,7 +320,7 @@ func (t *http1Try) within(left time.Duration) {
 
 // release implements response.
 func (t *http1Try) release() {
-	clean := t.done && t.r == t.w && t.resp.KeepAlive && t.framing != http1.UntilClose && t.resp.Status != 101
+	clean := t.done && !t.expecting && t.r == t.w && t.resp.KeepAlive && t.framing != http1.UntilClose && t.resp.Status != 101
 	if clean && t.sending != nil {
 		clean = t.sending.settle()
 	}

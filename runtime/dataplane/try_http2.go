@@ -52,7 +52,7 @@ func (l *lateness) is() bool {
 // sends it again by itself if the member says that it was not looked at (RFC 9113
 // §8.7).
 func (x *exchange) tryHTTP2() (response, *failure) {
-	ctx, cancel := context.WithCancel(x.client.context())
+	ctx, cancel := x.client.context()
 	t := &http2Try{x: x, cancel: cancel, late: new(lateness), quiet: x.pool.config.Timeouts.Idle.Std()}
 	r, err := t.request(ctx)
 	if err != nil {

@@ -151,13 +151,19 @@ func TestAbsentFieldsTakeTheirDefaults(t *testing.T) {
 		{"route", KindRoute, `{}`, "", `{"action":{"fixed_response":null,"forward":{},"mirror":null,"redirect":null,"rewrite":null},"labels":{},"listener":"",` +
 			`"match":{"headers":{},"hosts":[],"methods":[],"path_exact":"","path_prefix":"","path_regex":"","query":{}},"owner":"","priority":0,` +
 			`"request_headers":{"add":{},"remove":[],"set":{}},"response_headers":{"add":{},"remove":[],"set":{}},"timeouts":{"request":"0s","response":"0s"}}`},
-		{"certificate", KindCertificate, `{"fingerprint":"mine","issuer":"me","dns_names":["a"],"not_after":"2030-01-01T00:00:00Z"}`, "",
-			`{"chain_pem":"","dns_names":[],"fingerprint":"","issuer":"","labels":{},"not_after":"0001-01-01T00:00:00Z","not_before":"0001-01-01T00:00:00Z","owner":"","private_key_version":0}`},
+		{
+			"certificate", KindCertificate, `{"fingerprint":"mine","issuer":"me","dns_names":["a"],"not_after":"2030-01-01T00:00:00Z"}`, "",
+			`{"chain_pem":"","dns_names":[],"fingerprint":"","issuer":"","labels":{},"not_after":"0001-01-01T00:00:00Z","not_before":"0001-01-01T00:00:00Z","owner":"","private_key_version":0}`,
+		},
 		{"member", KindPool, `{"members":{"a":{}}}`, "members", `{"a":{"address":"","backup":false,"state":"active","weight":1}}`},
-		{"health check", KindPool, `{"health_check":{}}`, "health_check",
-			`{"expected_statuses":["200-399"],"healthy_threshold":2,"host":"","interval":"10s","path":"/","service":"","timeout":"2s","type":"http","unhealthy_threshold":3}`},
-		{"expected statuses that are empty", KindPool, `{"health_check":{"type":"tcp","expected_statuses":[]}}`, "health_check",
-			`{"expected_statuses":[],"healthy_threshold":2,"host":"","interval":"10s","path":"/","service":"","timeout":"2s","type":"tcp","unhealthy_threshold":3}`},
+		{
+			"health check", KindPool, `{"health_check":{}}`, "health_check",
+			`{"expected_statuses":["200-399"],"healthy_threshold":2,"host":"","interval":"10s","path":"/","service":"","timeout":"2s","type":"http","unhealthy_threshold":3}`,
+		},
+		{
+			"expected statuses that are empty", KindPool, `{"health_check":{"type":"tcp","expected_statuses":[]}}`, "health_check",
+			`{"expected_statuses":[],"healthy_threshold":2,"host":"","interval":"10s","path":"/","service":"","timeout":"2s","type":"tcp","unhealthy_threshold":3}`,
+		},
 		{"one timeout of three", KindPool, `{"timeouts":{"idle":"1h"}}`, "timeouts", `{"connect":"5s","idle":"1h","response":"1m"}`},
 		{"hash key", KindPool, `{"hash_key":{}}`, "hash_key", `{"name":"","source":"source_ip"}`},
 		{"outlier detection", KindPool, `{"outlier_detection":{}}`, "outlier_detection", `{"consecutive_failures":5,"ejection_time":"30s","max_ejected_percent":50}`},
@@ -169,14 +175,22 @@ func TestAbsentFieldsTakeTheirDefaults(t *testing.T) {
 		{"affinity without a cookie", KindPool, `{"affinity":{"type":"source_ip"}}`, "affinity", `{"name":"","ttl":"0s","type":"source_ip"}`},
 		{"TLS of a listener", KindListener, `{"tls":{"min_version":"1.3"}}`, "tls", `{"alpn":["h2","http/1.1"],"client_auth":"none","client_ca_pem":"","min_version":"1.3"}`},
 		{"HTTP/2 of a listener", KindListener, `{"http2":{"prior_knowledge":true}}`, "http2", `{"max_concurrent_streams":100,"prior_knowledge":true}`},
-		{"conditions", KindRoute, `{"match":{"headers":{"x-a":{"value":"1"}},"query":{"q":{}}}}`, "match",
-			`{"headers":{"x-a":{"type":"exact","value":"1"}},"hosts":[],"methods":[],"path_exact":"","path_prefix":"","path_regex":"","query":{"q":{"type":"exact","value":""}}}`},
-		{"forward and mirror", KindRoute, `{"action":{"forward":{"web":{}},"mirror":{"pool":"next"},"rewrite":{}}}`, "action",
-			`{"fixed_response":null,"forward":{"web":{"weight":1}},"mirror":{"percent":100,"pool":"next"},"redirect":null,"rewrite":{"host":"","path":"","path_prefix":""}}`},
-		{"redirect", KindRoute, `{"action":{"redirect":{}}}`, "action",
-			`{"fixed_response":null,"forward":{},"mirror":null,"redirect":{"host":"","path":"","path_prefix":"","port":0,"scheme":"","status":302,"strip_query":false},"rewrite":null}`},
-		{"fixed response", KindRoute, `{"action":{"fixed_response":{}}}`, "action",
-			`{"fixed_response":{"body":"","content_type":"text/plain; charset=utf-8","status":200},"forward":{},"mirror":null,"redirect":null,"rewrite":null}`},
+		{
+			"conditions", KindRoute, `{"match":{"headers":{"x-a":{"value":"1"}},"query":{"q":{}}}}`, "match",
+			`{"headers":{"x-a":{"type":"exact","value":"1"}},"hosts":[],"methods":[],"path_exact":"","path_prefix":"","path_regex":"","query":{"q":{"type":"exact","value":""}}}`,
+		},
+		{
+			"forward and mirror", KindRoute, `{"action":{"forward":{"web":{}},"mirror":{"pool":"next"},"rewrite":{}}}`, "action",
+			`{"fixed_response":null,"forward":{"web":{"weight":1}},"mirror":{"percent":100,"pool":"next"},"redirect":null,"rewrite":{"host":"","path":"","path_prefix":""}}`,
+		},
+		{
+			"redirect", KindRoute, `{"action":{"redirect":{}}}`, "action",
+			`{"fixed_response":null,"forward":{},"mirror":null,"redirect":{"host":"","path":"","path_prefix":"","port":0,"scheme":"","status":302,"strip_query":false},"rewrite":null}`,
+		},
+		{
+			"fixed response", KindRoute, `{"action":{"fixed_response":{}}}`, "action",
+			`{"fixed_response":{"body":"","content_type":"text/plain; charset=utf-8","status":200},"forward":{},"mirror":null,"redirect":null,"rewrite":null}`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -65,7 +65,7 @@ var descriptions = map[Kind]map[string]string{
 
 var certificateDescriptions = map[string]string{
 	"":                    "A certificate chain, with its private key: for listeners that speak TLS, and for members that want to know who we are.",
-	"chain_pem":           fmt.Sprintf("The leaf certificate, then its issuers in order, in PEM. At most %d certificates and %d bytes. A block `%s` after them, of at most %d bytes in DER, is stapled to handshakes.", MaxChainCertificates, MaxPEMBytes, pemTypeStaple, MaxStapleBytes),
+	"chain_pem":           fmt.Sprintf("The leaf certificate, then its issuers in order, in PEM. At most %d certificates and %d bytes. A block %#q after them, of at most %d bytes in DER, is stapled to handshakes.", MaxChainCertificates, MaxPEMBytes, pemTypeStaple, MaxStapleBytes),
 	"private_key_version": "A number of yours that stands for the private key; raise it to say that there is a new key.",
 	"fingerprint":         "`sha256:` and the SHA-256 of the leaf's public key (SubjectPublicKeyInfo), in hex. It stands for the private key wherever the key itself must not appear.",
 	"not_before":          "When the leaf begins to be valid, RFC 3339.",

@@ -58,7 +58,7 @@ var poolDescriptions = map[string]string{
 
 	"affinity":       "Ties a client to the member that served it first, as long as that member can serve.",
 	"affinity.type":  "By what a client is known again: " + choice(AffinityTypes) + ". Pools of protocol `tcp` have only `source_ip`. " + defaultsTo(DefaultAffinityType),
-	"affinity.name":  fmt.Sprintf("Name of the cookie (which the load balancer sets) or of the header (required). Default for `cookie`: `%s`.", DefaultAffinityCookie),
+	"affinity.name":  "Name of the cookie (which the load balancer sets) or of the header (required). Default for `cookie`: `" + DefaultAffinityCookie + "`.",
 	"affinity.ttl":   "How long the cookie lasts, " + durationForm + ", " + between(MinAffinityTTL, MaxAffinityTTL) + ", or `0s` until the browser is closed. " + defaultsTo(DefaultAffinityTTL),
 	"proxy_protocol": "PROXY protocol header that connections to members begin with, to say who the client is: " + choice(ProxyProtocols) + ". Only `off` with `http_version = \"2\"`. " + defaultsTo(DefaultProxyProtocol),
 }

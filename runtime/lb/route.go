@@ -75,28 +75,29 @@ func (r *Route) Normalize() {
 
 // References implements [Object].
 func (r *Route) References() []Reference {
-	listener := Address{KindListener, r.Listener}
-	refs := []Reference{{Pointer: "/listener", To: listener, Suits: func(_ View, l Object) string { return r.suits(l) }}}
-	pool := func(pointer, name string) {
-		refs = append(refs, Reference{Pointer: pointer, To: Address{KindPool, name}, Suits: func(view View, pool Object) string {
-			want := PoolHTTP
-			if l, ok := view.Lookup(listener).(*Listener); ok && l.Protocol == ListenerTLSPassthrough {
-				want = PoolTCP
-			}
-			return wantPool(pool, want)
-		}})
-	}
+	refs := make([]Reference, 0, len(r.Action.Forward)+2)
+	refs = append(refs, Reference{"/listener", Address{KindListener, r.Listener}, r.suitsListener})
 	for _, name := range slices.Sorted(maps.Keys(r.Action.Forward)) {
-		pool("/action/forward/"+escapePointer(name), name)
+		refs = append(refs, Reference{"/action/forward/" + escapePointer(name), Address{KindPool, name}, r.suitsPool})
 	}
-	if r.Action.Mirror != nil {
-		pool("/action/mirror/pool", r.Action.Mirror.Pool)
+	if m := r.Action.Mirror; m != nil {
+		refs = append(refs, Reference{"/action/mirror/pool", Address{KindPool, m.Pool}, r.suitsPool})
 	}
 	return refs
 }
 
-// suits returns why a route can't be of a listener, or "".
-func (r *Route) suits(obj Object) string {
+// suitsPool returns why a pool can't serve the route, or "". Which pools can is
+// decided by the listener, which has its own say when it suits no route at all.
+func (r *Route) suitsPool(view View, pool Object) string {
+	want := PoolHTTP
+	if l, ok := view.Lookup(Address{KindListener, r.Listener}).(*Listener); ok && l.Protocol == ListenerTLSPassthrough {
+		want = PoolTCP
+	}
+	return wantPool(pool, want)
+}
+
+// suitsListener returns why the route can't be of a listener, or "".
+func (r *Route) suitsListener(_ View, obj Object) string {
 	l, ok := obj.(*Listener)
 	switch {
 	case !ok:

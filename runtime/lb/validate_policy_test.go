@@ -111,7 +111,7 @@ func TestAffinityBounds(t *testing.T) {
 		{"address with a name", affinity(Affinity{AffinitySourceIP, "x", 0}), "/affinity/name", "is only for the types cookie and header"},
 		{"less than a second", affinity(Affinity{AffinityCookie, "SID", 1}), "/affinity/ttl", "must be 0s or between 1s and 8760h"},
 		{"more than a year", affinity(Affinity{AffinityCookie, "SID", MaxAffinityTTL + 1}), "/affinity/ttl", "between 1s and"},
-		{"header that lasts", affinity(Affinity{AffinityHeader, "x-user", Duration(MinAffinityTTL)}), "/affinity/ttl", "is only for the type cookie"},
+		{"header that lasts", affinity(Affinity{AffinityHeader, "x-user", MinAffinityTTL}), "/affinity/ttl", "is only for the type cookie"},
 	})
 }
 

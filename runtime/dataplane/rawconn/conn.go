@@ -297,6 +297,16 @@ func (c *Conn) Failing() { _ = c.tcp.SetLinger(0) }
 // call.
 func (c *Conn) Watch(other *Conn) { c.slot.watch.Store(other) }
 
+// OnEnd has tell called when the other side has left in the sense of Watch, perhaps
+// more than once; it must not block. Nil ends that.
+func (c *Conn) OnEnd(tell func()) {
+	if tell == nil {
+		c.slot.onEnd.Store(nil)
+		return
+	}
+	c.slot.onEnd.Store(&tell)
+}
+
 // Abandon makes a read under way, or the next one, fail, and Abandoned say why.
 func (c *Conn) Abandon() {
 	c.slot.abandoned.Store(true)

@@ -38,6 +38,7 @@ type slot struct {
 	read, write atomic.Int64
 	watch       atomic.Pointer[Conn] // see Conn.Watch
 	abandoned   atomic.Bool
+	onEnd       atomic.Pointer[func()] // see Conn.OnEnd
 	conn        *Conn
 	index       int // in shard.slots; protected by shard.mu
 }
@@ -138,17 +139,22 @@ func (s *shard) lookAround() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, slot := range s.slots {
-		other := slot.watch.Load()
-		if other == nil {
-			continue
-		}
-		switch ended, failed := other.ended(); {
-		case failed, ended && other.endSeen:
+		if other := slot.watch.Load(); other != nil && other.hasLeft() {
 			slot.conn.Abandon()
-		default:
-			other.endSeen = ended
+		}
+		if tell := slot.onEnd.Load(); tell != nil && slot.conn.hasLeft() {
+			(*tell)()
 		}
 	}
+}
+
+// hasLeft reports whether the connection failed, or its other side has ended its half
+// and had done so when it was last looked at. It is the poller's to call.
+func (c *Conn) hasLeft() bool {
+	ended, failed := c.ended()
+	left := failed || ended && c.endSeen
+	c.endSeen = ended
+	return left
 }
 
 // readDue acts on a read time that has run out. It is called with the shard locked.

@@ -1,121 +1,55 @@
-// Package sni finds out which server a TLS client asks for, without taking part in
-// the handshake. The client's hello is read by crypto/tls itself, so what it means to
-// us is what it means to a server made of it.
+// Package sni reads what a TLS client says before anything is encrypted: the server
+// name that it asks for and the protocols that it offers. A connection can so be
+// given to the right pool without being decrypted.
+//
+// The ClientHello is parsed strictly and within [MaxBytes]; everything that was read
+// is kept, to be sent to the member first. Nothing here is authenticated: a name
+// chooses a way, it proves nothing. A client that uses Encrypted Client Hello shows
+// the name of its public front.
 package sni
 
-import (
-	"bytes"
-	"context"
-	"crypto/tls"
-	"errors"
-	"fmt"
-	"io"
-	"net"
-	"strings"
-	"time"
-)
+import "errors"
 
-// MaxBytes bounds what a client may send before its hello is complete: a hello with
-// post-quantum key shares takes two kilobytes, the largest handshake message that TLS
-// servers take is of this size.
-const MaxBytes = 64 << 10
+// MaxBytes bounds a ClientHello with the headers of its records. Real ones take 200
+// bytes to 2 KiB.
+const MaxBytes = 16 << 10
 
-var (
-	// ErrNotTLS says that the client does not speak TLS.
-	ErrNotTLS = errors.New("client does not begin with a TLS hello")
-	// ErrTooLarge says that the client's hello is larger than MaxBytes.
-	ErrTooLarge = errors.New("client's TLS hello is too large")
-)
-
-// Hello is what a client asks for.
+// Hello is what a ClientHello says.
 type Hello struct {
-	// ServerName in lower case and without a trailing dot; empty when the client asks
-	// for none. It is a DNS name: addresses are no names (RFC 6066 §3).
+	// ServerName is the host asked for (RFC 6066 §3) in lower case, a DNS name
+	// without a dot at its end; "" when the client names none.
 	ServerName string
-	// ALPN lists the protocols that the client offers (RFC 7301).
+	// ALPN lists the application protocols offered, the preferred one first
+	// (RFC 7301 §3.1); nil when the client offers none.
 	ALPN []string
 }
 
-// Peek reads a client's hello from conn until a deadline. It returns all that was
-// read, which is to be handed to the server first.
-func Peek(conn net.Conn, deadline time.Time) (Hello, []byte, error) {
-	if err := conn.SetReadDeadline(deadline); err != nil {
-		return Hello{}, nil, err
-	}
-	hello, read, err := from(conn)
+var (
+	// ErrIncomplete asks for more bytes.
+	ErrIncomplete = errors.New("client hello is incomplete")
+	// ErrNotTLS says that the first bytes are not a TLS handshake's. One byte is
+	// enough to tell most other protocols.
+	ErrNotTLS = errors.New("not TLS")
+	// ErrTooLarge says that the ClientHello does not fit in [MaxBytes].
+	ErrTooLarge = errors.New("client hello is too large")
+	// ErrMalformed says that a ClientHello breaks the rules of TLS.
+	ErrMalformed = errors.New("malformed client hello")
+	// ErrBadName says that the server name is not a DNS name: an IP address, for
+	// example, which RFC 6066 §3 does not allow.
+	ErrBadName = errors.New("server name is not a DNS name")
+)
+
+// Parse reads the ClientHello that b begins with and returns how many bytes its
+// records take. The error is [ErrIncomplete] as long as b may become one, else one of
+// [ErrNotTLS], [ErrTooLarge], [ErrMalformed] and [ErrBadName]. It keeps nothing of b.
+func Parse(b []byte) (hello Hello, n int, err error) {
+	body, n, err := clientHello(b)
 	if err != nil {
-		return Hello{}, nil, err
+		return Hello{}, 0, err
 	}
-	return hello, read, conn.SetReadDeadline(time.Time{})
-}
-
-// handshakeType is the first byte of a TLS record that carries a handshake (RFC 8446
-// §5.1).
-const handshakeType = 22
-
-// errSeen ends the handshake once the hello has been seen.
-var errSeen = errors.New("seen")
-
-func from(r io.Reader) (hello Hello, read []byte, err error) {
-	tap := &tap{from: r}
-	seen := false
-	err = tls.Server(tap, &tls.Config{
-		MinVersion: tls.VersionTLS10, //nolint:gosec // the member decides what it speaks
-		GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) {
-			hello = Hello{ServerName: canonical(h.ServerName), ALPN: h.SupportedProtos}
-			seen = true
-			return nil, errSeen
-		},
-	}).HandshakeContext(context.Background())
-	switch {
-	case seen:
-		return hello, tap.read.Bytes(), nil
-	case tap.err != nil && !errors.Is(tap.err, io.EOF):
-		return Hello{}, nil, tap.err
-	case tap.read.Len() == 0:
-		return Hello{}, nil, io.ErrUnexpectedEOF
-	}
-	return Hello{}, nil, fmt.Errorf("%w: %w", ErrNotTLS, err)
-}
-
-func canonical(name string) string {
-	name = strings.ToLower(strings.TrimSuffix(name, "."))
-	if net.ParseIP(name) != nil {
-		return ""
-	}
-	return name
-}
-
-// tap is the connection that crypto/tls sees: it keeps what is read and says nothing.
-type tap struct {
-	from io.Reader
-	read bytes.Buffer
-	err  error // why reading ended
-}
-
-// Read implements io.Reader.
-func (t *tap) Read(p []byte) (int, error) {
-	if t.read.Len() >= MaxBytes {
-		t.err = ErrTooLarge
-		return 0, t.err
-	}
-	n, err := t.from.Read(p[:min(len(p), MaxBytes-t.read.Len())])
-	t.read.Write(p[:n])
-	if t.read.Len() > 0 && t.read.Bytes()[0] != handshakeType {
-		err = ErrNotTLS
-	}
+	hello, err = parseHello(body)
 	if err != nil {
-		t.err = err
+		return Hello{}, 0, err
 	}
-	return n, err
+	return hello, n, nil
 }
-
-// Write implements io.Writer: alerts are the member's to send.
-func (*tap) Write(p []byte) (int, error) { return len(p), nil }
-
-func (*tap) Close() error                     { return nil }
-func (*tap) LocalAddr() net.Addr              { return nil }
-func (*tap) RemoteAddr() net.Addr             { return nil }
-func (*tap) SetDeadline(time.Time) error      { return nil }
-func (*tap) SetReadDeadline(time.Time) error  { return nil }
-func (*tap) SetWriteDeadline(time.Time) error { return nil }

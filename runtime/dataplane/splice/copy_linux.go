@@ -18,7 +18,7 @@ const (
 	sustainBytes = 16 << 10
 )
 
-// Supported reports whether [Copy] works here, which it does on Linux only.
+// Supported reports whether this package works here, which it does on Linux only.
 func Supported() bool { return true }
 
 // Copy moves n bytes from src to dst, which are stream sockets, or if n is negative,

@@ -3,6 +3,8 @@ package tcp
 import (
 	"net"
 	"syscall"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane/splice"
 )
 
 // raw returns the socket that carries a connection's very bytes, or nil.
@@ -39,4 +41,23 @@ func abort(c net.Conn) {
 		_ = below.TCP().SetLinger(0)
 	}
 	c.Close()
+}
+
+// untilGone waits until a connection whose peer has ended its half is reset or
+// closed, which nobody else would notice. Where it can't, it returns nil at once: then
+// it is noticed when something is written to it, or by the idle timeout.
+func untilGone(c net.Conn) error {
+	socket := raw(underTLS(c))
+	if socket == nil || !splice.Supported() {
+		return nil
+	}
+	var reset error
+	closed := socket.Read(func(uintptr) bool {
+		reset = splice.Failed(socket)
+		return reset != nil
+	})
+	if closed != nil {
+		return closed
+	}
+	return reset
 }

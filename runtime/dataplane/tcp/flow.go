@@ -34,27 +34,6 @@ func (f *flow) progress(moved int) {
 	}
 }
 
-// run moves everything from one connection to the other, and its end.
-func (f *flow) run(from *Peer, to net.Conn) error {
-	if len(from.Ahead) > 0 {
-		if err := f.write(to, from.Ahead); err != nil {
-			return err
-		}
-		from.Ahead = nil // it may be large, and a relay may live long
-	}
-	src, dst := raw(from.Conn), raw(to)
-	if splice.Supported() && src != nil && dst != nil {
-		n, err := splice.Copy(dst, src, -1, f.progress)
-		f.moved += n
-		if err != nil {
-			return err
-		}
-	} else if err := f.pump(from.Conn, to); err != nil {
-		return err
-	}
-	return closeWrite(to)
-}
-
 const (
 	// smallBytes is what a silent connection holds that can't be waited for
 	// without a buffer.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane/splice"
@@ -83,9 +84,10 @@ func Relay(client, member Peer, idle time.Duration) (Traffic, error) {
 	defer client.Conn.Close()
 	defer member.Conn.Close()
 	r := &relay{peers: [2]Peer{client, member}, idle: idle, halves: 2}
-	for side := range r.flows {
+	for side, p := range r.peers {
 		r.flows[side].from = Side(side)
-		r.peers[side].Conn.SetDeadline(time.Time{})
+		r.sockets[side] = raw(p.Conn)
+		p.Conn.SetDeadline(time.Time{})
 	}
 	r.watch()
 	done := make(chan struct{})
@@ -99,9 +101,10 @@ func Relay(client, member Peer, idle time.Duration) (Traffic, error) {
 }
 
 type relay struct {
-	peers [2]Peer
-	idle  time.Duration
-	flows [2]flow // by the side they come from
+	peers   [2]Peer
+	sockets [2]syscall.RawConn // nil where Read and Write must do
+	idle    time.Duration
+	flows   [2]flow // by the side they come from
 
 	mu     sync.Mutex // protects what follows
 	timer  *time.Timer
@@ -112,8 +115,7 @@ type relay struct {
 
 // carry runs one direction, until the other has ended too.
 func (r *relay) carry(from Side) {
-	f := &r.flows[from]
-	err := f.run(&r.peers[from], r.peers[from.other()].Conn)
+	err := r.run(from)
 	if err == nil {
 		if r.halfEnds() {
 			r.end(nil)
@@ -130,6 +132,28 @@ func (r *relay) carry(from Side) {
 		failure.Side, failure.Err = from.other(), failed.Err
 	}
 	r.end(failure)
+}
+
+// run moves everything that a side sends to the other one, and its end.
+func (r *relay) run(from Side) error {
+	f, p, to := &r.flows[from], &r.peers[from], r.peers[from.other()].Conn
+	if len(p.Ahead) > 0 {
+		if err := f.write(to, p.Ahead); err != nil {
+			return err
+		}
+		p.Ahead = nil // it may be large, and a relay may live long
+	}
+	src, dst := r.sockets[from], r.sockets[from.other()]
+	if splice.Supported() && src != nil && dst != nil {
+		n, err := splice.Copy(dst, src, -1, f.progress)
+		f.moved += n
+		if err != nil {
+			return err
+		}
+	} else if err := f.pump(p.Conn, to); err != nil {
+		return err
+	}
+	return closeWrite(to)
 }
 
 // halfEnds reports whether that was the last one.

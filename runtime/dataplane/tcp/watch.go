@@ -32,15 +32,15 @@ func (r *relay) judge(now time.Time) error {
 	if r.ended {
 		return nil
 	}
-	silent := true
+	silent, next := true, r.period()
 	for side := range r.flows {
 		f := &r.flows[side]
 		blocked := f.blocked.Load() // before active, see progress
 		if f.active.Swap(false) {
 			f.since = now
 		}
-		if now.Sub(f.since) < r.idle {
-			silent = false
+		if left := r.idle - now.Sub(f.since); left > 0 {
+			silent, next = false, min(next, left)
 		} else if blocked {
 			return &Failure{Side: f.from.other(), Err: ErrStalled}
 		}
@@ -48,6 +48,6 @@ func (r *relay) judge(now time.Time) error {
 	if silent {
 		return ErrIdle
 	}
-	r.timer.Reset(r.period())
+	r.timer.Reset(next)
 	return nil
 }

@@ -19,7 +19,7 @@ var variants = []struct {
 }{
 	{name: "bare", about: "no health check, no records", config: proxy.Auditlb{AccessRecords: "off"}},
 	{name: "health-checks", about: "100 probes a second", config: proxy.Auditlb{AccessRecords: "off", HealthChecks: true}},
-	{name: "metrics", about: "read once a second", config: proxy.Auditlb{AccessRecords: "off"}, scraped: true},
+	{name: "metrics", about: "read once a second; counting can't be turned off", config: proxy.Auditlb{AccessRecords: "off"}, scraped: true},
 	{name: "records-errors", about: "records of errors, and there are none", config: proxy.Auditlb{AccessRecords: "errors"}},
 	{name: "records-all", about: "a record of every request", config: proxy.Auditlb{AccessRecords: "all"}},
 }
@@ -27,12 +27,16 @@ var variants = []struct {
 // costs takes the variants through the rounds of http1-small.
 func (b *bench) costs(ctx context.Context) error {
 	var subjects []subject
+	defer func() {
+		for _, s := range subjects {
+			s.proxy.Stop()
+		}
+	}()
 	for _, v := range variants {
 		p, err := b.site.Start(ctx, v.config.Start)
 		if err != nil {
 			return fmt.Errorf("%s: %w", v.name, err)
 		}
-		defer p.Stop()
 		s := subject{name: v.name, proxy: p}
 		if v.scraped {
 			s.beside = func(ctx context.Context) { scrape(ctx, p) }

@@ -30,17 +30,17 @@ func TestAGoalHoldsAgainstEachOfItsPeers(t *testing.T) {
 	}
 }
 
-func TestEveryGoalHasALine(t *testing.T) {
+func TestEveryGoalOfTheCasesHasALine(t *testing.T) {
 	r := result{
 		Idle: []idleMemory{
-			{Case: caseIdle, Proxy: nginx, Bytes: 1 << 20},
 			{Case: caseIdle, Proxy: auditlb, Bytes: 4 << 10},
+			{Case: caseIdle, Proxy: nginx, Bytes: 1 << 20},
 			{Case: caseIdleTLS, Proxy: auditlb, Bytes: 26 << 10},
 		},
 		Reloads: []reloadLosses{{Proxy: nginx, Reloads: 9}, {Proxy: auditlb, Reloads: 9}},
 	}
 	r.Reloads[1].Closed = 1
-	r.Goals = r.judge()
+	r.Goals = r.judge(caseNames())
 	want := len(goals) + len(idleGoals) + 1
 	lines := map[string]int{}
 	for _, v := range r.Goals {
@@ -49,6 +49,9 @@ func TestEveryGoalHasALine(t *testing.T) {
 	}
 	if len(r.Goals) != want || lines["met"] != 1 || lines["NOT met"] != 2 || lines["not measured"] != want-3 {
 		t.Errorf("%d verdicts, %v", len(r.Goals), lines)
+	}
+	if got := r.judge([]string{"tcp", caseIdle, caseCosts}); len(got) != 2 {
+		t.Errorf("goals of two cases and of one that has none: %v", got)
 	}
 	if text := r.text(); strings.Count(text, "NOT met") != 2 {
 		t.Errorf("the report:\n%s", text)

@@ -146,7 +146,7 @@ Examples:
 // run runs the cases and writes what they came to. A case that fails does not
 // keep the others from running; it fails the run at the end.
 func run(ctx context.Context, f flags) error {
-	if err := missing(needed(f.cases, f.only), lookPath); err != nil {
+	if err := missing(needed(f.cases, f.only), func(name string) error { return installed(ctx, name) }); err != nil {
 		return err
 	}
 	if err := build(ctx, f.bin, f.only); err != nil {
@@ -182,7 +182,7 @@ func run(ctx context.Context, f flags) error {
 			b.result.Failed[name] = err.Error()
 		}
 	}
-	b.result.Goals = b.result.judge()
+	b.result.Goals = b.result.judge(f.cases)
 	fmt.Print("\n", b.result.text())
 	if err := b.result.write(f.out); err != nil {
 		return err

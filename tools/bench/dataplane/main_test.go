@@ -55,7 +55,7 @@ func TestAllMissingProgramsAreNamedWithTheirPackages(t *testing.T) {
 	if err == nil {
 		t.Fatal("nothing is missing")
 	}
-	for _, word := range []string{"haproxy", "nginx", "wrk", "h2load", "apt-get install", "nghttp2-client"} {
+	for _, word := range []string{"haproxy", "nginx", "wrk", "h2load", "apt-get install", "nghttp2-client", "libnginx-mod-stream"} {
 		if !strings.Contains(err.Error(), word) {
 			t.Errorf("no %q in %q", word, err)
 		}
@@ -70,7 +70,7 @@ func TestOnlyWhatIsNeededMustBeInstalled(t *testing.T) {
 		cases, only []string
 		want        string
 	}{
-		{[]string{caseReloads}, []string{nginx}, "nginx"},
+		{[]string{caseReloads}, []string{nginx}, "nginx nginx's stream module"},
 		{[]string{"http1-small"}, []string{caddy}, "nginx wrk"},
 		{[]string{"h2"}, []string{haproxy}, "nginx haproxy h2load"},
 	} {

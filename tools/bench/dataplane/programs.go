@@ -7,16 +7,24 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/auditlb/terraform-provider-auditlb/tools/bench/dataplane/proxy"
 )
 
-// program is one that must be installed, and the package that has it.
+// program is one that must be installed, and Debian's package that has it.
 type program struct{ name, pkg string }
+
+// streamModule is no program of its own, but a package.
+const streamModule = "nginx's stream module"
 
 // needed are the programs that the chosen cases and peers need.
 func needed(cases, only []string) []program {
 	programs := []program{{"nginx", "nginx"}} // the backend too
 	if slices.Contains(only, haproxy) {
 		programs = append(programs, program{"haproxy", "haproxy"})
+	}
+	if slices.Contains(only, nginx) {
+		programs = append(programs, program{streamModule, "libnginx-mod-stream"})
 	}
 	if slices.Contains(cases, "h2") {
 		programs = append(programs, program{"h2load", "nghttp2-client"})
@@ -43,7 +51,14 @@ func missing(programs []program, find func(name string) error) error {
 	return fmt.Errorf("%s not found; on Debian: apt-get install %s", strings.Join(names, ", "), strings.Join(packages, " "))
 }
 
-func lookPath(name string) error {
+// installed fails if a program is not there.
+func installed(ctx context.Context, name string) error {
+	if name == streamModule {
+		if _, ok := proxy.NginxStream(ctx); !ok {
+			return exec.ErrNotFound
+		}
+		return nil
+	}
 	_, err := exec.LookPath(name)
 	return err
 }

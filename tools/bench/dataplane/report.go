@@ -67,7 +67,9 @@ func (r *result) text() string {
 	for _, l := range r.Reloads {
 		fmt.Fprintf(&b, "  %-14s %4d reloads  %5d closed  %5d requests lost  %5d refused\n", l.Proxy, l.Reloads, l.Closed, l.Lost, l.Refused)
 	}
-	b.WriteString("\ngoals\n")
+	if len(r.Goals) > 0 {
+		b.WriteString("\ngoals\n")
+	}
 	for _, v := range r.Goals {
 		fmt.Fprintf(&b, "  %s\n", v)
 	}

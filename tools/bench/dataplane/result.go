@@ -104,8 +104,10 @@ func summarize(c comparison, m measured) caseResult {
 		cpu, rps, p99, relative := over(cpu), over(perSecond), over(p99), over(relative)
 		r.Ratios[name] = ratio{cpu.Median, rps.Median, p99.Median, relative.Median}
 		r.Quartiles[name] = quartiles{
-			[2]float64{cpu.Lower, cpu.Upper}, [2]float64{rps.Lower, rps.Upper},
-			[2]float64{p99.Lower, p99.Upper}, [2]float64{relative.Lower, relative.Upper},
+			[2]float64{cpu.Lower, cpu.Upper},
+			[2]float64{rps.Lower, rps.Upper},
+			[2]float64{p99.Lower, p99.Upper},
+			[2]float64{relative.Lower, relative.Upper},
 		}
 	}
 	return r

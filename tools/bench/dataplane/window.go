@@ -81,8 +81,13 @@ type subject struct {
 	beside func(context.Context)
 }
 
-// take takes one window.
-func (b *bench) take(ctx context.Context, s subject, c comparison, window time.Duration) (sample, error) {
+// take takes one window. An error has the end of the proxy's log if it has ended.
+func (b *bench) take(ctx context.Context, s subject, c comparison, window time.Duration) (_ sample, err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.proxy.Alive())
+		}
+	}()
 	url := s.proxy.URL(c.front) + "/"
 	if c.large {
 		url = s.proxy.URL(c.front) + proxy.LargePath

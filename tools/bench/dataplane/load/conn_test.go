@@ -20,7 +20,7 @@ func trusting(server *httptest.Server) *tls.Config {
 }
 
 func TestEveryVisitIsAFullHandshakeWithX25519(t *testing.T) {
-	var seen, resumed, otherCurve atomic.Int64
+	var seen, resumed, otherCurve, kept atomic.Int64
 	var mu sync.Mutex
 	connections := make(map[string]bool) // by the client's address
 	server := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -30,6 +30,9 @@ func TestEveryVisitIsAFullHandshakeWithX25519(t *testing.T) {
 		}
 		if r.TLS.CurveID != tls.X25519 {
 			otherCurve.Add(1)
+		}
+		if !r.Close {
+			kept.Add(1)
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -44,8 +47,9 @@ func TestEveryVisitIsAFullHandshakeWithX25519(t *testing.T) {
 	if r.Requests == 0 || r.Failed != 0 || r.Requests != seen.Load() || int(r.Requests) != len(connections) {
 		t.Errorf("%+v; the server saw %d requests on %d connections", r, seen.Load(), len(connections))
 	}
-	if resumed.Load() != 0 || otherCurve.Load() != 0 {
-		t.Errorf("%d handshakes resumed a session, %d used another curve", resumed.Load(), otherCurve.Load())
+	if resumed.Load() != 0 || otherCurve.Load() != 0 || kept.Load() != 0 {
+		t.Errorf("%d handshakes resumed a session, %d used another curve, %d servers were not told that this is all",
+			resumed.Load(), otherCurve.Load(), kept.Load())
 	}
 	if r.P99 <= 0 || r.Took < 100*time.Millisecond {
 		t.Errorf("p99 %v, took %v", r.P99, r.Took)

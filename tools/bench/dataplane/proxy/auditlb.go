@@ -45,7 +45,7 @@ func (a Auditlb) Start(ctx context.Context, s *Site, dir string) (*Proxy, error)
 	if err != nil {
 		return nil, err
 	}
-	c := &management{runtime: r, site: s}
+	c := &management{runtime: r, site: s, there: map[string]bool{}}
 	if err := c.configure(ctx, a, ports); err != nil {
 		r.Stop()
 		return nil, fmt.Errorf("configure auditlb: %w", err)
@@ -63,8 +63,9 @@ type object map[string]any
 type management struct {
 	runtime *devruntime.Runtime
 	site    *Site
-	weight  int // of the member, as it was put last
-	checks  bool
+	weight  int             // of the member, as it was put last
+	checks  bool            // whether the member is probed
+	there   map[string]bool // the objects that were put, by path
 }
 
 func (m *management) configure(ctx context.Context, a Auditlb, ports map[Front]int) error {
@@ -125,26 +126,30 @@ func (m *management) changeWeight(ctx context.Context) error {
 	return m.put(ctx, "pools/web", pool)
 }
 
-// put creates or replaces an object.
+// put creates an object, or replaces it if it was put before.
 func (m *management) put(ctx context.Context, path string, o object) error {
 	o["owner"] = "bench"
 	body, err := json.Marshal(o)
 	if err != nil {
 		return err
 	}
-	err = m.send(ctx, http.MethodPut, "/v1/"+path, body, "If-Match")
-	if err != nil && strings.Contains(err.Error(), "412") {
-		err = m.send(ctx, http.MethodPut, "/v1/"+path, body, "If-None-Match")
+	precondition := "If-None-Match"
+	if m.there[path] {
+		precondition = "If-Match"
 	}
-	return err
+	if err := m.send(ctx, http.MethodPut, "/v1/"+path, body, precondition); err != nil {
+		return err
+	}
+	m.there[path] = true
+	return nil
 }
 
 func (m *management) scrape(ctx context.Context) error {
 	return m.send(ctx, http.MethodGet, "/metrics", nil, "")
 }
 
-// send sends a call with the runtime's token and ticket; the precondition, if
-// there is one, is for any revision.
+// send sends a call with the runtime's token and ticket. The precondition is a
+// header's name, for any revision; "" for none.
 func (m *management) send(ctx context.Context, method, path string, body []byte, precondition string) error {
 	request, err := http.NewRequestWithContext(ctx, method, m.runtime.Endpoint+path, bytes.NewReader(body))
 	if err != nil {

@@ -19,8 +19,8 @@ func Nginx(ctx context.Context, s *Site, dir string) (*Proxy, error) {
 		return nil, err
 	}
 	fronts := []Front{HTTP, TLS, Logged}
-	module := nginxStreamModule(ctx)
-	if module != "" {
+	module, ok := NginxStream(ctx)
+	if ok {
 		fronts = append(fronts, TCP)
 	}
 	ports, _, err := portsFor(0, fronts...)
@@ -28,7 +28,9 @@ func Nginx(ctx context.Context, s *Site, dir string) (*Proxy, error) {
 		return nil, err
 	}
 	v := s.settings(dir, ports)
-	v.StreamModule = module
+	if ok {
+		v.StreamModule = module
+	}
 	config, err := writeConfig(dir, "nginx.conf", v)
 	if err != nil {
 		return nil, err
@@ -49,22 +51,25 @@ func Nginx(ctx context.Context, s *Site, dir string) (*Proxy, error) {
 	return proxy, nil
 }
 
-// nginxStreamModule is the file of the module that passes TCP on, which
-// distributions ship apart; "" if it is not there.
-func nginxStreamModule(ctx context.Context) string {
+// NginxStream tells whether the nginx that is installed can pass TCP on. The
+// module for it is a file, which distributions ship apart, or built in: "".
+func NginxStream(ctx context.Context) (module string, ok bool) {
 	build, err := command(ctx, nginxProgram, "-V")
 	if err != nil {
-		return ""
+		return "", false
 	}
-	for _, argument := range strings.Fields(build) {
-		if dir, ok := strings.CutPrefix(argument, "--modules-path="); ok {
-			file := filepath.Join(dir, "ngx_stream_module.so")
-			if _, err := os.Stat(file); err == nil {
-				return file
-			}
+	arguments := strings.Fields(build)
+	if slices.Contains(arguments, "--with-stream") {
+		return "", true
+	}
+	for _, argument := range arguments {
+		if dir, found := strings.CutPrefix(argument, "--modules-path="); found {
+			module = filepath.Join(dir, "ngx_stream_module.so")
+			_, err := os.Stat(module)
+			return module, err == nil
 		}
 	}
-	return ""
+	return "", false
 }
 
 // reloadNginx returns when the master process has begun a new worker.

@@ -75,6 +75,8 @@ func TestWhatIsStartedOnAProcessorStaysThere(t *testing.T) {
 	if runtime.NumCPU() < 2 {
 		t.Skip("one processor")
 	}
+	runtime.LockOSThread() // the thread that is bound, and then no longer
+	defer runtime.UnlockOSThread()
 	before, err := os.ReadFile("/proc/thread-self/status")
 	if err != nil {
 		t.Skip("no /proc on this system")

@@ -146,6 +146,7 @@ func TestAReloadOfHAProxyWaitsUntilItsMasterIsBack(t *testing.T) {
 	if err := master.reload(t.Context(), nil); err != nil {
 		t.Error(err)
 	}
+	listener.Close() // what has not been asked by now never is
 	if err := <-failed; err != nil {
 		t.Error(err)
 	}

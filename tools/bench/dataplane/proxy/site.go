@@ -100,7 +100,7 @@ func (s *Site) writeCertificate() error {
 type settings struct {
 	Dir                  string
 	User                 string // to run workers as; empty where it can't be chosen
-	StreamModule         string
+	StreamModule         string // a file to load; empty if there is none or it is built in
 	Workers, Connections int
 	Backend, Syslog      int
 	Cert, Key, Pair      string
@@ -151,14 +151,19 @@ func writeConfig(dir, name string, v settings) (string, error) {
 
 // freePorts returns ports of the loopback address that nothing listens on.
 func freePorts(n int) ([]int, error) {
+	var listeners []net.Listener
+	defer func() {
+		for _, listener := range listeners {
+			_ = listener.Close()
+		}
+	}()
 	var ports []int
 	for range n {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, fmt.Errorf("find a free port: %w", err)
 		}
-		// Open until all are found, so that they differ.
-		defer listener.Close()
+		listeners = append(listeners, listener) // open until all are found, so that they differ
 		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
 	}
 	return ports, nil
