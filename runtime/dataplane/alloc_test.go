@@ -125,4 +125,3 @@ func BenchmarkSmallRequest(b *testing.B) {
 		exchangeOnce(b, conn, request, buf, 128)
 	}
 }
-

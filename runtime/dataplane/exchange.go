@@ -101,7 +101,7 @@ func (x *exchange) begin(conn *clientConn, st *state, l *listener, side client, 
 	*x = exchange{
 		front: conn.front, st: st, l: l, conn: conn, client: side, req: req, began: time.Now(),
 		scratch: x.scratch[:0], match: x.match,
-		up: http1Try{resp: http1.Response{Fields: x.up.resp.Fields[:0]}, fresh: x.up.fresh, spliced: x.up.spliced, listen: x.up.listen},
+		up: http1Try{resp: http1.Response{Fields: x.up.resp.Fields[:0]}, fresh: x.up.fresh, spliced: x.up.spliced},
 	}
 }
 

@@ -2,8 +2,11 @@ package dataplane_test
 
 import (
 	"bufio"
+	"bytes"
+	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -71,22 +74,61 @@ func wantPipelined(t *testing.T, conn io.ReadCloser) {
 	conn.Close()
 }
 
-func TestPipelinedRequestsThatFillTheBufferAreNotForgotten(t *testing.T) {
+// corked is a connection that sends all at once what is written between cork and uncork.
+type corked struct {
+	net.Conn
+	held *bytes.Buffer // nil while nothing is held
+}
+
+func (c *corked) Write(p []byte) (int, error) {
+	if c.held != nil {
+		return c.held.Write(p)
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *corked) uncork() {
+	c.Conn.Write(c.held.Bytes())
+	c.held = nil
+}
+
+func TestPipelinedRequestsThatFillABufferAreNotForgotten(t *testing.T) {
+	l := listener(lb.ListenerHTTP, "app")
 	// An idle connection is closed so soon that nothing else could wake it.
-	_, web := limited(t, func(l *lb.Listener) { l.Timeouts.Idle = lb.Duration(300 * time.Millisecond) })
-	const buffer = 4 << 10
-	for _, size := range []int{buffer, buffer / 2, buffer / 4} {
-		t.Run(fmt.Sprint(size), func(t *testing.T) {
-			conn := dial(t, web)
-			request := wire("GET / HTTP/1.1|Host: a|X: ")
-			request += strings.Repeat("x", size-len(request)-4) + "\r\n\r\n"
-			const n = 12
-			io.WriteString(conn, strings.Repeat(request, n))
-			r := bufio.NewReader(conn)
-			for range n {
-				wantAnswer(t, r, "GET", 200, "")
-			}
-		})
+	l.Timeouts.Idle = lb.Duration(300 * time.Millisecond)
+	secured := *l
+	secured.Protocol, secured.Certificates = lb.ListenerHTTPS, []string{"app"}
+	s := simple(1, pool(members("a", record(t, repeat).address)))
+	s.Listeners = map[string]*lb.Listener{"http": l, "https": &secured}
+	s.Certificates = map[string]*tls.Certificate{"app": certificate(t, "app", "app.test")}
+	e := newEngine(t, dataplane.Options{})
+	e.Apply(s)
+	for _, scheme := range []string{"http", "https"} {
+		for _, size := range []int{4096, 2048, 1400, 1024, 513} {
+			t.Run(fmt.Sprint(scheme, " ", size), func(t *testing.T) {
+				below := &corked{Conn: dial(t, address(t, e, scheme))}
+				var conn net.Conn = below
+				if scheme == "https" {
+					secured := tls.Client(below, &tls.Config{InsecureSkipVerify: true})
+					if err := secured.Handshake(); err != nil {
+						t.Fatal(err)
+					}
+					conn = secured
+				}
+				request := wire("GET / HTTP/1.1|Host: a|X: ")
+				request += strings.Repeat("x", size-len(request)-4) + "\r\n\r\n"
+				const n = 12
+				below.held = new(bytes.Buffer)
+				for range n {
+					io.WriteString(conn, request)
+				}
+				below.uncork()
+				r := bufio.NewReader(conn)
+				for range n {
+					wantAnswer(t, r, "GET", 200, "GET /")
+				}
+			})
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane/http1"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane/rawconn"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane/upstream"
 )
 
@@ -60,18 +61,29 @@ func (s *sending) run(x *exchange, conn *upstream.Conn) {
 			piece = append(chunk, "\r\n"...)
 			chunk = piece
 		}
-		if conn.Write(piece, nil) != nil {
-			return // the response, or the failure, says why
+		if err := conn.Write(piece, nil); err != nil {
+			conn.Raw.LimitRead(timeAfter(err, x.responseTimeout()))
+			return
 		}
 	}
 	if chunked {
 		chunk = http1.AppendLastChunk(chunk[:0], b.trailer())
-		if conn.Write(chunk, nil) != nil {
+		if err := conn.Write(chunk, nil); err != nil {
+			conn.Raw.LimitRead(timeAfter(err, x.responseTimeout()))
 			return
 		}
 	}
 	s.whole.Store(true)
 	conn.Raw.LimitRead(x.responseTimeout())
+}
+
+// timeAfter is how long the response is waited for when the body can't be sent. It may
+// be on its way and say why, unless the member has not even taken the body in time.
+func timeAfter(err error, limit time.Duration) time.Duration {
+	if rawconn.IsTimeout(err) {
+		return time.Millisecond
+	}
+	return limit
 }
 
 // await gives the member its time to answer, which begins when all has been sent,
@@ -86,6 +98,26 @@ func (s *sending) await() {
 	if s.whole.Load() { // else run sets the limit later
 		raw.LimitRead(x.responseTimeout())
 	}
+}
+
+// outlasts reports whether the wait for the response has only ended because the body
+// takes longer, which it may within the time for the whole exchange; then the wait
+// begins anew.
+func (s *sending) outlasts(err error) bool {
+	if s == nil || !rawconn.IsTimeout(err) || !time.Now().Before(s.t.x.deadline) {
+		return false
+	}
+	select {
+	case <-s.done:
+		return false
+	default:
+	}
+	raw := s.t.conn.Raw
+	if raw.Abandoned() || raw.Recover() != nil {
+		return false
+	}
+	s.await()
+	return true
 }
 
 // clientError is why the body could not be read, if that is why it was not sent.

@@ -345,7 +345,7 @@ func (c *http1Conn) close() {
 
 // lingerOn takes in what a client is still sending, for a while.
 func (c *http1Conn) lingerOn() {
-	if c.raw.Recover() != nil || c.tls != nil {
+	if c.raw.Recover() != nil || c.tls != nil && c.tls.CloseWrite() != nil {
 		return
 	}
 	if c.raw.CloseWrite() != nil {

@@ -42,9 +42,6 @@ type http1Try struct {
 	small   *[readBufferBytes]byte // from readBuffers; buf is this, or larger
 	fresh   func() []byte          // buffer, made once
 	spliced func(int)              // onSpliced, made once
-	listen  func() bool            // see idle; made once
-	silent  bool                   // as listen found the connection
-	unasked [1]byte
 }
 
 // tryHTTP1 sends the request and reads the head of the response. A connection that
@@ -58,7 +55,7 @@ func (x *exchange) tryHTTP1() (response, *failure) {
 	whole, replayable := x.client.replay()
 	safe := replayable && isIdempotent(x.req.Method)
 	for {
-		if t.idle(); t.conn == nil {
+		if t.conn = x.member.conns.Idle(!replayable); t.conn == nil {
 			var err error
 			if t.conn, err = x.member.conns.Open(x.front.engine.ending, x.proxyHeader()); err != nil {
 				return nil, &failure{cause: lb.RetryConnectFailure, again: true, err: err}
@@ -70,30 +67,11 @@ func (x *exchange) tryHTTP1() (response, *failure) {
 			return t, nil
 		}
 		stale := t.conn.Reused && !t.answered && fail.cause == lb.RetryReset && fail.client == 0
+		notSent := errors.Is(fail.err, rawconn.ErrNotQuiet)
 		t.discard()
-		if !stale || !safe || x.client.gone() {
+		if !notSent && (!stale || !safe) || x.client.gone() {
 			return nil, fail
 		}
-	}
-}
-
-// idle takes a connection that was used before, if there is one. What a member says
-// unasked must not become the answer to the next request, so one that has said
-// something since it was left, or has ended, is closed.
-func (t *http1Try) idle() {
-	if t.listen == nil {
-		t.listen = func() bool {
-			_, err := t.conn.Read(t.unasked[:])
-			t.silent = errors.Is(err, rawconn.ErrWouldBlock)
-			return true
-		}
-	}
-	for {
-		t.conn = t.x.member.conns.Idle(false)
-		if t.conn == nil || t.conn.Raw.Serve(t.listen) == nil && t.silent {
-			return
-		}
-		t.conn.Close()
 	}
 }
 
@@ -152,6 +130,10 @@ func (t *http1Try) readHead(n int, err error) *failure {
 	scanned := 0
 	var by time.Time // when a head that has begun to arrive must be there
 	for interims := 0; ; {
+		if err != nil && by.IsZero() && t.sending.outlasts(err) {
+			n, err = t.readMore()
+			continue
+		}
 		if err != nil {
 			return t.failed(err)
 		}

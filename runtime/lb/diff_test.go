@@ -97,7 +97,7 @@ func applyInArray(in []any, path []string, c Change, value, old any) (any, error
 func TestADiffAppliedToBeforeGivesAfter(t *testing.T) {
 	r := newRandom(t)
 	for _, kind := range Kinds {
-		for range 200 {
+		for range 100 {
 			var values [2]jsontext.Value
 			var parsed [2]any
 			for i := range values {

@@ -12,7 +12,7 @@ func TestEncodedObjectsDecodeToThemselves(t *testing.T) {
 	chains := []string{newIssued(t, "a.example.com").chain, newIssued(t, "B.example.com", "c.example.com").chain}
 	for _, kind := range Kinds {
 		t.Run(string(kind), func(t *testing.T) {
-			for range 300 {
+			for range 100 {
 				before := randomObject(r, kind, chains)
 				encoded, err := Encode(before)
 				if err != nil {

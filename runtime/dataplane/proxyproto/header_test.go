@@ -56,7 +56,7 @@ func TestAHeaderTellsTheClient(t *testing.T) {
 				t.Errorf("Parse returned %+v, %d, %v; want %+v, %d", got, n, err, tt.want, len(tt.header))
 			}
 			for cut := range n {
-				if got, _, err := Parse(b[:cut]); err != ErrIncomplete {
+				if got, _, err := Parse(b[:cut]); !errors.Is(err, ErrIncomplete) {
 					t.Fatalf("%d of %d bytes: %+v, %v", cut, n, got, err)
 				}
 			}

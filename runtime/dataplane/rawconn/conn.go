@@ -15,6 +15,9 @@ var (
 	// ErrWouldBlock says that there is nothing to read now. It is a temporary
 	// net.Error, which crypto/tls lets pass without giving a connection up.
 	ErrWouldBlock error = &wouldBlockError{}
+	// ErrNotQuiet says that the other side of a connection that was to be written to
+	// had said something unasked, or ended.
+	ErrNotQuiet = errors.New("connection is not as it was left")
 	// ErrTimeout is what a read or write that took too long returns.
 	ErrTimeout = os.ErrDeadlineExceeded
 )

@@ -25,6 +25,7 @@ type system struct {
 
 // incoming is a read that is under way.
 type incoming struct {
+	probe  bool          // find out whether there is something to read before first
 	first  []byte        // to be written before anything is read
 	wait   bool          // for input before the first read
 	p      []byte        // where to read
@@ -66,10 +67,11 @@ func (c *Conn) Serve(step func() bool) error {
 }
 
 // WriteRead writes p, waits for input, and reads some of it into what buffer
-// returns, which is asked for only when there is something to read. It is the
-// caller's word that the other side had nothing to say before it got p.
-func (c *Conn) WriteRead(p []byte, buffer func() []byte) (n int, err error) {
-	return c.read(incoming{first: p, wait: true, buffer: buffer})
+// returns, which is asked for only when there is something to read. The other side
+// must have had nothing to say before it got p: with probe, that is found out, and
+// [ErrNotQuiet] says that it had, or had ended, and that nothing was written.
+func (c *Conn) WriteRead(p []byte, buffer func() []byte, probe bool) (n int, err error) {
+	return c.read(incoming{probe: probe, first: p, wait: true, buffer: buffer})
 }
 
 // Read implements net.Conn. At the end of the stream it returns io.EOF.
@@ -116,6 +118,14 @@ func (c *Conn) readable(fd uintptr) (done bool) {
 		return done || c.reading.err != nil
 	}
 	in := &c.reading
+	if in.probe {
+		var b [1]byte
+		if _, err := readNow(fd, b[:]); err != ErrWouldBlock { //nolint:errorlint // it is never wrapped
+			in.err = ErrNotQuiet
+			return true
+		}
+		in.probe = false
+	}
 	if in.first != nil {
 		if in.err = c.writeNow(fd, in.first, nil); in.err != nil {
 			return true

@@ -49,7 +49,8 @@ func (c *Conn) Serve(step func() bool) error {
 }
 
 // WriteRead writes p, waits for input, and reads some of it into what buffer returns.
-func (c *Conn) WriteRead(p []byte, buffer func() []byte) (n int, err error) {
+// Whether there is input already is not found out here.
+func (c *Conn) WriteRead(p []byte, buffer func() []byte, _ bool) (n int, err error) {
 	if _, err := c.Write(p); err != nil {
 		return 0, err
 	}

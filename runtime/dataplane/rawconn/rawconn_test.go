@@ -141,11 +141,35 @@ func TestWriteReadAsksForABufferOnlyWhenThereIsAnAnswer(t *testing.T) {
 		n, err := ours.WriteRead([]byte("ping"), func() []byte {
 			asked.Store(true)
 			return buf
-		})
+		}, true)
 		if err != nil || string(buf[:n]) != "pong" {
 			t.Errorf("read %q, %v", buf[:n], err)
 		}
 	})
+}
+
+func TestWriteReadNoticesWhatWasSaidBefore(t *testing.T) {
+	for name, act := range map[string]func(*net.TCPConn){
+		"something unasked": func(theirs *net.TCPConn) { theirs.Write([]byte("x")) },
+		"an end":            func(theirs *net.TCPConn) { theirs.CloseWrite() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			ours, theirs := pair(t, newPoller(t))
+			act(theirs)
+			for deadline := time.Now().Add(20 * time.Second); ours.Fresh(); time.Sleep(time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatal("it did not arrive")
+				}
+			}
+			if _, err := ours.WriteRead([]byte("ping"), func() []byte { return make([]byte, 1) }, true); !errors.Is(err, ErrNotQuiet) {
+				t.Errorf("write and read: %v, want ErrNotQuiet", err)
+			}
+			theirs.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+			if n, err := theirs.Read(make([]byte, 1)); n != 0 {
+				t.Errorf("something was written all the same (%v)", err)
+			}
+		})
+	}
 }
 
 func TestTimeouts(t *testing.T) {
@@ -312,7 +336,7 @@ func BenchmarkPingPong(b *testing.B) {
 	message := make([]byte, 100)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := c.WriteRead(message, buffer); err != nil {
+		if _, err := c.WriteRead(message, buffer, true); err != nil {
 			b.Fatal(err)
 		}
 	}

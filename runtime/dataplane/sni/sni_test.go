@@ -60,7 +60,7 @@ func TestEveryBeginningIsIncomplete(t *testing.T) {
 	sent := helloOf(t, &tls.Config{ServerName: "app.example.com", NextProtos: []string{"h2"}})
 	for _, b := range [][]byte{sent, fragmented(sent, 100), fragmented(sent, 1)} {
 		for n := range b {
-			if hello, _, err := Parse(b[:n]); err != ErrIncomplete {
+			if hello, _, err := Parse(b[:n]); !errors.Is(err, ErrIncomplete) {
 				t.Fatalf("%d of %d bytes: %+v, %v", n, len(b), hello, err)
 			}
 		}

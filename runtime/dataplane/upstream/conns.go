@@ -4,6 +4,7 @@ package upstream
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -62,9 +63,9 @@ func New(s Settings) *Conns {
 	}
 }
 
-// Idle takes an idle connection, or returns nil when there is none. A connection that
-// the member has closed is not given out if that is known; sure asks the system once
-// more, for requests that can't be sent a second time.
+// Idle takes an idle connection, or returns nil when there is none. One that the
+// member has closed is not given out if that is known; sure has it found out, which
+// WriteRead of a plain connection does by itself.
 func (s *Conns) Idle(sure bool) *Conn {
 	for {
 		s.mu.Lock()
@@ -80,11 +81,11 @@ func (s *Conns) Idle(sure bool) *Conn {
 		if !c.Raw.Take() {
 			continue
 		}
-		if sure && !c.Raw.Fresh() {
+		c.Reused = true
+		if (sure || c.TLS != nil) && !c.Quiet() {
 			c.Close()
 			continue
 		}
-		c.Reused = true
 		return c
 	}
 }
@@ -169,15 +170,33 @@ func (c *Conn) Close() {
 	_ = c.Raw.Close()
 }
 
-// WriteRead sends p and reads some of the answer into what buffer returns.
+// WriteRead sends p and reads some of the answer into what buffer returns. It fails
+// with rawconn.ErrNotQuiet, and sends nothing, if the connection was used before and the
+// member has said something since, or ended it. Over TLS, Quiet finds that out.
 func (c *Conn) WriteRead(p []byte, buffer func() []byte) (int, error) {
 	if c.TLS == nil {
-		return c.Raw.WriteRead(p, buffer)
+		return c.Raw.WriteRead(p, buffer, c.Reused)
 	}
 	if _, err := c.TLS.Write(p); err != nil {
 		return 0, err
 	}
 	return c.TLS.Read(buffer())
+}
+
+// Quiet reports whether a connection that was used before is as it was left. What a
+// member says unasked must not become the answer to the next request.
+func (c *Conn) Quiet() bool {
+	if c.TLS == nil {
+		return c.Raw.Fresh()
+	}
+	quiet := false
+	err := c.Raw.Serve(func() bool {
+		var b [1]byte
+		_, err := c.TLS.Read(b[:]) // takes in what TLS itself has to say
+		quiet = errors.Is(err, rawconn.ErrWouldBlock)
+		return true
+	})
+	return quiet && err == nil
 }
 
 // Read implements io.Reader.

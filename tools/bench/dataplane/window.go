@@ -60,7 +60,7 @@ func sampleOf(before, after clocks, r load.Result, units float64) (sample, error
 	case r.Requests == 0:
 		return sample{}, errors.New("no request was answered")
 	case float64(r.Failed) > tolerated*float64(r.Requests):
-		return sample{}, fmt.Errorf("%d requests failed, %d were answered", r.Failed, r.Requests)
+		return sample{}, fmt.Errorf("%d requests failed, %d were answered: %s", r.Failed, r.Requests, r.Failures)
 	case proxied <= 0 || backend+own <= 0 || r.P99 <= 0:
 		return sample{}, errors.New("the window is too short to measure anything")
 	}

@@ -45,8 +45,9 @@ func H2load(threads, connections, streams int) Generator {
 }
 
 var (
-	h2loadTook  = regexp.MustCompile(`finished in ([0-9.]+(?:us|ms|s|m|h)),`)
-	h2loadTotal = regexp.MustCompile(`requests: (\d+) total, \d+ started, (\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored`)
+	h2loadTook     = regexp.MustCompile(`finished in ([0-9.]+(?:us|ms|s|m|h)),`)
+	h2loadTotal    = regexp.MustCompile(`requests: (\d+) total, \d+ started, (\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored`)
+	h2loadStatuses = regexp.MustCompile(`status codes: .*`)
 )
 
 func parseH2load(out string) (Result, error) {
@@ -68,6 +69,9 @@ func parseH2load(out string) (Result, error) {
 	// Errored ones are among the failed.
 	if r.Failed, err = strconv.ParseInt(total[4], 10, 64); err != nil {
 		return Result{}, err
+	}
+	if r.Failed > 0 {
+		r.Failures = h2loadStatuses.FindString(out) + "; " + total[5] + " errored"
 	}
 	return r, nil
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,6 +28,7 @@ func Handshakes(clients int, config *tls.Config) Generator {
 		until := began.Add(window)
 		took := make([][]time.Duration, clients)
 		failed := make([]int64, clients)
+		var last atomic.Value // the newest failure's text
 		var wg sync.WaitGroup
 		for i := range clients {
 			wg.Go(func() {
@@ -34,6 +36,7 @@ func Handshakes(clients int, config *tls.Config) Generator {
 					start := time.Now()
 					if err := t.visit(ctx); err != nil {
 						failed[i]++
+						last.Store(err.Error())
 						continue
 					}
 					took[i] = append(took[i], time.Since(start))
@@ -45,6 +48,9 @@ func Handshakes(clients int, config *tls.Config) Generator {
 		r := Result{Requests: int64(len(all)), Took: time.Since(began), P99: percentile(all, 0.99)}
 		for _, n := range failed {
 			r.Failed += n
+		}
+		if text, ok := last.Load().(string); ok {
+			r.Failures = text
 		}
 		return r, ctx.Err()
 	}

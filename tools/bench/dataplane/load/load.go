@@ -17,6 +17,8 @@ type Result struct {
 	// Requests is how many were answered with a status of 2xx, Failed how many
 	// were not, for whatever reason.
 	Requests, Failed int64
+	// Failures says in words how they failed; empty if none did.
+	Failures string
 	// Took is the window's true length.
 	Took time.Duration
 	// P99 is the 99th percentile of the time from request to the response's end.

@@ -32,12 +32,12 @@ func TestWrksOutputIsUnderstood(t *testing.T) {
 		{
 			"other statuses",
 			wrkHead + "  16080 requests in 2.00s, 4.74MB read\n  Non-2xx or 3xx responses: 80\nRequests/sec: 1\n",
-			Result{Requests: 16000, Failed: 80, Took: 2 * time.Second, P99: 1250 * time.Microsecond},
+			Result{Requests: 16000, Failed: 80, Failures: "Non-2xx or 3xx responses: 80", Took: 2 * time.Second, P99: 1250 * time.Microsecond},
 		},
 		{
 			"connections that failed",
 			wrkHead + "  16080 requests in 2.00s, 4.74MB read\n  Socket errors: connect 1, read 20, write 300, timeout 4000\n",
-			Result{Requests: 16080, Failed: 4321, Took: 2 * time.Second, P99: 1250 * time.Microsecond},
+			Result{Requests: 16080, Failed: 4321, Failures: "Socket errors: connect 1, read 20, write 300, timeout 4000", Took: 2 * time.Second, P99: 1250 * time.Microsecond},
 		},
 		{
 			"a server that is slow", // units of one letter are filled up with a space
@@ -80,7 +80,7 @@ status codes: 3990 2xx, 0 3xx, 0 4xx, 7 5xx
 
 func TestH2loadsOutputIsUnderstood(t *testing.T) {
 	got, err := parseH2load(h2loadOut)
-	want := Result{Requests: 3990, Failed: 10, Took: 2 * time.Second}
+	want := Result{Requests: 3990, Failed: 10, Failures: "status codes: 3990 2xx, 0 3xx, 0 4xx, 7 5xx; 3 errored", Took: 2 * time.Second}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}

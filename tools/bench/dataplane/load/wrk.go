@@ -52,20 +52,25 @@ func parseWrk(out string) (Result, error) {
 	if r.P99, err = time.ParseDuration(p99[1]); err != nil {
 		return Result{}, err
 	}
-	var refused int64 // answered with another status
-	if found := wrkStatuses.FindStringSubmatch(out); found != nil {
-		if refused, err = strconv.ParseInt(found[1], 10, 64); err != nil {
-			return Result{}, err
+	r.Requests = answered
+	for _, line := range []*regexp.Regexp{wrkStatuses, wrkSockets} {
+		found := line.FindStringSubmatch(out)
+		if found == nil {
+			continue
 		}
-	}
-	r.Requests, r.Failed = answered-refused, refused
-	if found := wrkSockets.FindStringSubmatch(out); found != nil {
+		if r.Failures != "" {
+			r.Failures += "; "
+		}
+		r.Failures += found[0]
 		for _, text := range found[1:] {
 			n, err := strconv.ParseInt(text, 10, 64)
 			if err != nil {
 				return Result{}, err
 			}
 			r.Failed += n
+			if line == wrkStatuses {
+				r.Requests -= n // they are among those that wrk counts as answered
+			}
 		}
 	}
 	return r, nil
