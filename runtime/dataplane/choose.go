@@ -113,7 +113,7 @@ func queryValue(query []byte, name string) []byte {
 // tie decides whether the client must be told which member it is tied to from now on.
 func (x *exchange) tie(chosen int) {
 	a := x.pool.config.Affinity
-	x.setCookie = a != nil && a.Type == lb.AffinityCookie && !(x.pick.Preferred && x.pick.Prefer == chosen)
+	x.setCookie = a != nil && a.Type == lb.AffinityCookie && (!x.pick.Preferred || x.pick.Prefer != chosen)
 }
 
 // affinityCookie is the value of Set-Cookie that ties the client to the member.

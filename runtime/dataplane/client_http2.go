@@ -39,13 +39,19 @@ func (c *clientConn) serveStream(w http.ResponseWriter, r *http.Request) {
 	s.conn, s.w, s.r, s.header, s.aborted = c, w, r, w.Header(), false
 	s.control = http.NewResponseController(w)
 	s.sendPace, s.takePace = l.config.Timeouts.RequestBody.Std(), l.config.Timeouts.Idle.Std()
-	s.read()
+	wellFormed := s.read()
 	s.content = http2Body{stream: s, limit: -1, buf: s.content.buf}
 	if n := l.config.Limits.MaxBodyBytes; n > 0 {
 		s.content.limit = int64(n)
 	}
 	s.x.begin(c, st, l, s, &s.req)
-	s.x.serve()
+	if wellFormed {
+		s.x.serve()
+	} else {
+		s.x.identify()
+		s.x.refuseMalformed(errMalformedStream)
+		s.x.finish()
+	}
 	aborted := s.aborted
 	s.w, s.r, s.control, s.header, s.content.stream = nil, nil, nil, nil, nil
 	http2Streams.Put(s)
@@ -59,15 +65,20 @@ func bytesOf(s string) []byte {
 	return unsafe.Slice(unsafe.StringData(s), len(s)) //nolint:gosec // only read, and no longer than the request lives
 }
 
+var errMalformedStream = &http1.ParseError{Status: 400, Detail: "malformed method, path, authority or length"}
+
 // read brings the request into the form that exchanges know. The library has checked
-// names and values, and that there are no fields of connections (RFC 9113 §8.2).
-func (s *http2Stream) read() {
+// names and values, and that there are no fields of connections (RFC 9113 §8.2). False
+// says that the request is not one that HTTP/1.1 could carry, in which it might become
+// another: the library lets spaces pass where they would end a part of the request line.
+func (s *http2Stream) read() (wellFormed bool) {
 	r := s.r
 	req := &s.req
 	*req = http1.Request{
 		Method: bytesOf(r.Method), Target: bytesOf(r.RequestURI), Minor: 1, Fields: req.Fields[:0],
 		Host: bytesOf(r.Host), Form: http1.OriginForm, KeepAlive: true,
 	}
+	wellFormed = true
 	path, query, hasQuery := strings.Cut(r.RequestURI, "?")
 	req.Path, req.Query, req.HasQuery = bytesOf(path), bytesOf(query), hasQuery
 	switch {
@@ -75,7 +86,9 @@ func (s *http2Stream) read() {
 		req.Form = http1.AuthorityForm
 	case path == "*":
 		req.Form = http1.AsteriskForm
+		wellFormed = r.Method == http.MethodOptions && !hasQuery
 	}
+	wellFormed = wellFormed && http1.ValidFieldName(r.Method) && isTarget(r.RequestURI) && http1.ValidAuthority(r.Host)
 	for name, values := range r.Header {
 		id := http1.IDOf(name)
 		switch id {
@@ -85,6 +98,7 @@ func (s *http2Stream) read() {
 			req.TETrailers = true
 			continue
 		case http1.ContentLength:
+			wellFormed = wellFormed && len(values) == 1 && isNumber(values[0])
 			continue
 		}
 		for _, v := range values {
@@ -102,6 +116,28 @@ func (s *http2Stream) read() {
 	default:
 		req.Framing, req.ContentLength = http1.Chunked, -1
 	}
+	return wellFormed
+}
+
+// isTarget reports whether a path and query can be a part of a request line (RFC 9112
+// §3.2).
+func isTarget(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || c == '#' {
+			return false
+		}
+	}
+	return true
+}
+
+// isNumber reports whether a length is one (RFC 9110 §8.6).
+func isNumber(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // http2Body is the body of a request over HTTP/2. It implements body.
@@ -130,7 +166,7 @@ func (b *http2Body) next() ([]byte, error) {
 	if n > 0 {
 		return b.buf[:n], nil
 	}
-	if err == io.EOF { //nolint:errorlint // as io.Reader has it
+	if err == io.EOF {
 		b.done = true
 	}
 	return nil, err

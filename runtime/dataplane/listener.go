@@ -38,7 +38,7 @@ type listenerLive struct {
 
 // compileListener builds a listener. Old is its previous version or nil; it is
 // returned itself when nothing changed.
-func (e *Engine) compileListener(name string, config *lb.Listener, routes map[string]*lb.Route, all map[string]*tls.Certificate, old *listener) *listener {
+func compileListener(config *lb.Listener, routes map[string]*lb.Route, all map[string]*tls.Certificate, old *listener) *listener {
 	certificates := make([]*tls.Certificate, len(config.Certificates))
 	for i, certificate := range config.Certificates {
 		certificates[i] = all[certificate]

@@ -58,8 +58,8 @@ func (s *sending) run(x *exchange, conn *upstream.Conn) {
 		if chunked {
 			chunk = http1.AppendChunkSize(chunk[:0], len(piece))
 			chunk = append(chunk, piece...)
-			piece = append(chunk, "\r\n"...)
-			chunk = piece
+			chunk = append(chunk, "\r\n"...)
+			piece = chunk
 		}
 		if err := conn.Write(piece, nil); err != nil {
 			conn.Raw.LimitRead(timeAfter(err, x.responseTimeout()))

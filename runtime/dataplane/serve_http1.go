@@ -110,26 +110,17 @@ func (c *http1Conn) serveOnce() bool {
 			return true
 		}
 		c.n += n
-		filled := c.n == len(c.w.in) // there may be more, of which nobody will tell
+		// Then there may be more, of which nobody will tell. TLS, too, may hold more,
+		// or have left some behind.
+		mayHaveMore := c.n == len(c.w.in) || c.tls != nil
 		if done := c.serveRead(); done {
 			return true
 		}
-		if c.n == 0 && !filled {
-			if c.tls == nil || !c.holdsMore() {
-				c.rest()
-				return false
-			}
+		if c.n == 0 && !mayHaveMore {
+			c.rest()
+			return false
 		}
 	}
-}
-
-// holdsMore reports whether TLS has decrypted more than was asked for.
-func (c *http1Conn) holdsMore() bool {
-	c.raw.Dry(true)
-	n, err := c.Read(c.w.in)
-	c.raw.Dry(false)
-	c.n = n
-	return n > 0 || err != nil && !rawconn.IsTimeout(err)
 }
 
 // rest makes a connection wait for its next request: what a request needs is given

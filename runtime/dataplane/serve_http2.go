@@ -59,7 +59,8 @@ func (s *http2Servers) get(settings http2Settings, log *slog.Logger) *http2Serve
 	}
 	n := &http2Server{
 		base: &http.Server{
-			IdleTimeout: settings.idle, MaxHeaderBytes: settings.headerBytes,
+			ReadHeaderTimeout: settings.idle, // of HTTP/1.1, which it does not speak
+			IdleTimeout:       settings.idle, MaxHeaderBytes: settings.headerBytes,
 			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		},
 		Server: http2.Server{

@@ -53,7 +53,7 @@ func (e *Engine) compile(s *Snapshot, prev *state) *state {
 		routes[r.Listener][name] = r
 	}
 	for name, config := range s.Listeners {
-		next.listeners[name] = e.compileListener(name, config, routes[name], s.Certificates, prev.listeners[name])
+		next.listeners[name] = compileListener(config, routes[name], s.Certificates, prev.listeners[name])
 	}
 	return next
 }

@@ -156,7 +156,7 @@ func (t *http1Try) readHead(n int, err error) *failure {
 		}
 		t.r, scanned = t.r+end, 0
 		status := t.resp.Status
-		if status == 101 && !(t.x.wantsUpgrade() && isWebSocket(t.resp.Upgrade)) {
+		if status == 101 && (!t.x.wantsUpgrade() || !isWebSocket(t.resp.Upgrade)) {
 			return &failure{err: errUnaskedUpgrade}
 		}
 		if status >= 200 || status == 101 {

@@ -70,7 +70,7 @@ func (x *exchange) tryHTTP2() (response, *failure) {
 			t.clock.Stop() // it begins when the body has been sent
 		}
 	}
-	t.resp, err = x.member.http2.RoundTrip(r)
+	t.resp, err = x.member.http2.RoundTrip(r) //nolint:bodyclose // release closes it
 	if err != nil {
 		defer t.release()
 		return nil, t.failed(err)
@@ -255,7 +255,7 @@ func (t *http2Try) next() ([]byte, error) {
 	t.clock.Reset(t.quiet)
 	n, err := t.resp.Body.Read(t.buf[:])
 	if err != nil {
-		t.done = err == io.EOF //nolint:errorlint // as io.Reader has it
+		t.done = err == io.EOF
 		if n == 0 {
 			return nil, err
 		}

@@ -56,6 +56,9 @@ func (c *Conn) init() (err error) {
 // A step may do anything with other connections, and may write to this one; what
 // has to wait for input of this one must be done after Serve has returned.
 func (c *Conn) Serve(step func() bool) error {
+	if err := c.resume(); err != nil {
+		return err
+	}
 	c.step = step
 	c.reading.err = nil
 	err := c.raw.Read(c.onReadable)

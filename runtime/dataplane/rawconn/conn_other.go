@@ -14,7 +14,7 @@ import (
 type system struct {
 	stepping bool
 	stash    []byte // read ahead, to find out that there is something
-	ended    error
+	failed   error
 	idle     []byte // the buffer of stash
 }
 
@@ -44,7 +44,7 @@ func (c *Conn) Serve(step func() bool) error {
 		if errors.Is(err, ErrTimeout) {
 			return err
 		}
-		c.stash, c.ended = c.idle[:n], err
+		c.stash, c.failed = c.idle[:n], err
 	}
 }
 
@@ -67,8 +67,8 @@ func (c *Conn) Read(p []byte) (n int, err error) {
 		c.stash = c.stash[n:]
 		return n, nil
 	}
-	if c.ended != nil && !c.dry {
-		return 0, c.ended
+	if c.failed != nil && !c.dry {
+		return 0, c.failed
 	}
 	if c.stepping {
 		return 0, ErrWouldBlock
@@ -112,7 +112,7 @@ func (c *Conn) WriteBoth(p, q []byte) error {
 }
 
 // Fresh reports whether an idle connection is as it was left, as far as can be told.
-func (c *Conn) Fresh() bool { return len(c.stash) == 0 && c.ended == nil }
+func (c *Conn) Fresh() bool { return len(c.stash) == 0 && c.failed == nil }
 
 // System is the descriptor; nil where that is not to be had.
 func (c *Conn) System() syscall.RawConn {

@@ -110,7 +110,7 @@ func (p *Poller) run() {
 			for i := range p.shards {
 				p.shards[i].sweep(now)
 				// The shards take turns, each once in watchEvery.
-				if n%(int(watchEvery/Tick)) == i%int(watchEvery/Tick) {
+				if n%int(watchEvery/Tick) == i%int(watchEvery/Tick) {
 					p.shards[i].lookAround()
 				}
 			}

@@ -87,7 +87,9 @@ func TestWhatCannotBecomeAHelloIsRefusedAtOnce(t *testing.T) {
 		{"a message over the bound", []byte{22, 3, 1, 1, 0, 1, 0, 0x40, 0}, ErrTooLarge},
 		{"a record over the bound", []byte{22, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xf0}, ErrTooLarge},
 		{"fragments over the bound", bytes.Repeat([]byte{22, 3, 1, 0, 1, 1}, MaxBytes/6), ErrTooLarge},
+		{"fragments over the bound, all there", fragmented(record(hello(extension(0xfafa, make([]byte, 3000)...))), 1), ErrTooLarge},
 		{"something behind in the record", record(hello(), 0), ErrMalformed},
+		{"extensions behind in the record", record(hello(), vector16(serverName("a.test")...)...), ErrMalformed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

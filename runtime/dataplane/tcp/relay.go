@@ -164,16 +164,16 @@ func (r *relay) halfEnds() bool {
 	return r.halves == 0
 }
 
-// end ends both directions at once. The first cause is the one that is returned.
+// end ends both directions at once. The first cause is the one that is returned. The
+// lock is held to the end, so that Relay does not return before all is closed.
 func (r *relay) end(cause error) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.ended {
-		r.mu.Unlock()
 		return
 	}
 	r.ended, r.cause = true, cause
 	r.timer.Stop()
-	r.mu.Unlock()
 	if failure := (*Failure)(nil); errors.As(cause, &failure) {
 		for _, p := range r.peers {
 			abort(p.Conn)

@@ -297,6 +297,31 @@ func TestASenderIsHeldBackByASlowReceiver(t *testing.T) {
 	}
 }
 
+func TestAReceiverThatTakesNothingIsReset(t *testing.T) {
+	for kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			// Long enough for a busy machine to let the client speak in.
+			r := start(t, kind, 2*time.Second)
+			go func() {
+				chunk := make([]byte, 1<<20)
+				for {
+					if _, err := r.client.Write(chunk); err != nil {
+						return
+					}
+				}
+			}()
+			var failure *Failure
+			if o := r.wait(t); !errors.As(o.err, &failure) || failure.Side != Member || !errors.Is(o.err, ErrStalled) {
+				t.Errorf("the relay ended with %v", o.err)
+			}
+			if _, err := io.Copy(io.Discard, r.member); !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("the member saw %v", err)
+			}
+		})
+	}
+}
+
 func TestEarlierDeadlinesAreRemoved(t *testing.T) {
 	client, clientConn := pair(t)
 	member, memberConn := pair(t)

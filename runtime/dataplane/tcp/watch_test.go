@@ -103,7 +103,7 @@ func TestTheWatch(t *testing.T) {
 				if failure := (*Failure)(nil); errors.As(err, &failure) && failure.Side != tt.side {
 					t.Errorf("the failure is the %s's", failure.Side)
 				}
-				if age < tt.after || age > tt.after+idle/looksPerIdle {
+				if age < tt.after || age > tt.after+idle/8 {
 					t.Errorf("it ended after %v, want %v or up to an eighth of %v more", age, tt.after, idle)
 				}
 			})
