@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"strings"
 	"testing"
 
@@ -20,7 +19,7 @@ import (
 // frames is an end of an HTTP/2 connection that sends whatever it is told to.
 type frames struct {
 	*http2.Framer
-	conn  net.Conn
+	conn  io.Closer
 	head  bytes.Buffer
 	hpack *hpack.Encoder
 }
@@ -30,15 +29,16 @@ func dialFrames(t *testing.T, address string, settings ...http2.Setting) *frames
 	t.Helper()
 	conn := dial(t, address)
 	io.WriteString(conn, http2.ClientPreface)
-	f := newFrames(conn)
+	f := newFrames(conn, conn)
 	if err := f.WriteSettings(settings...); err != nil {
 		t.Fatal(err)
 	}
 	return f
 }
 
-func newFrames(conn net.Conn) *frames {
-	f := &frames{Framer: http2.NewFramer(conn, conn), conn: conn}
+// newFrames speaks over a connection of which r reads.
+func newFrames(conn io.WriteCloser, r io.Reader) *frames {
+	f := &frames{Framer: http2.NewFramer(conn, r), conn: conn}
 	f.AllowIllegalWrites = true
 	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	f.hpack = hpack.NewEncoder(&f.head)

@@ -1,3 +1,5 @@
+//go:build linux
+
 package dataplane_test
 
 import (
@@ -69,7 +71,7 @@ func scaleSecure() int {
 	if os.Getenv("AUDITLB_SOAK") != "" {
 		return 10_000
 	}
-	return 2_000
+	return 1_000
 }
 
 // scaleNeedsFiles raises the number of descriptors that the process may have.

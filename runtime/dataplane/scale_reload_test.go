@@ -1,3 +1,5 @@
+//go:build linux
+
 package dataplane_test
 
 import (
@@ -56,14 +58,14 @@ func TestConnectionsOfEveryKindOutlast300Reloads(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer c.Close()
+			t.Cleanup(func() { c.Close() })
 			run(3*n+i, func(q *soakRequest) error { _, err := c.do(way.base, false, q); return err })
 		}
 		c, conn, err := soakDialHTTP2(over, config)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
+		t.Cleanup(func() { conn.Close() })
 		run(3*n+2, func(q *soakRequest) error { return q.doHTTP2(c, "https://"+over) })
 	}
 

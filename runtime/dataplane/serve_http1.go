@@ -177,7 +177,7 @@ func (c *http1Conn) serveRead() (done bool) {
 		limits := http1.Limits{MaxHeadBytes: l.config.Limits.MaxHeaderBytes, MaxFields: http1.DefaultMaxFields}
 		if l.config.HTTP2.PriorKnowledge && c.tls == nil && bytes.HasPrefix(w.in[:c.n], preface[:18]) {
 			if c.n < len(preface) {
-				return false
+				return c.awaitHead(l)
 			}
 			c.state = http1Preface
 			return true

@@ -17,6 +17,9 @@ const (
 	// What one HTTP/2 connection may make us buffer: for all its streams, and for one.
 	http2ConnBuffer   = 1 << 20
 	http2StreamBuffer = 256 << 10
+	// http2FrameBuffer holds one frame of a client, and is kept for the connection. It
+	// is the least that RFC 9113 §4.2 allows.
+	http2FrameBuffer = 16 << 10
 	// http2PingAfter is how long a client may be silent before it is asked whether it
 	// is there; http2PingWithin is how long it may take to say so.
 	http2PingAfter, http2PingWithin = 30 * time.Second, 15 * time.Second
@@ -71,6 +74,7 @@ func (s *http2Servers) get(settings http2Settings, log *slog.Logger) *http2Serve
 			WriteByteTimeout:             settings.idle,
 			MaxUploadBufferPerConnection: http2ConnBuffer,
 			MaxUploadBufferPerStream:     http2StreamBuffer,
+			MaxReadFrameSize:             http2FrameBuffer,
 		},
 	}
 	// It makes the connections of n hear of base.Shutdown. It fails for cipher suites

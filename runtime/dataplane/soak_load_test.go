@@ -1,3 +1,5 @@
+//go:build linux
+
 package dataplane_test
 
 import (
@@ -5,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"sync"
@@ -283,6 +286,13 @@ func (s *soakRecords) member(id string) (string, bool) {
 	defer s.mu.Unlock()
 	m, ok := s.members[id]
 	return m, ok
+}
+
+// decided is how often each decision was made.
+func (s *soakRecords) decided() map[dataplane.Cause]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.decisions)
 }
 
 func (s *soakRecords) forget() {

@@ -1,6 +1,9 @@
+//go:build linux
+
 package dataplane_test
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"math/rand/v2"
@@ -36,13 +39,12 @@ func soakTime(t *testing.T) time.Duration {
 
 // soak is a load on an engine.
 type soak struct {
-	t        *testing.T
-	stop     atomic.Bool
-	web, tls string // addresses
-	streams  string
-	config   *tls.Config
-	mortal   map[string]*soakMember
-	records  *soakRecords
+	t                 *testing.T
+	stop              atomic.Bool
+	web, tls, streams string      // addresses of listeners
+	config            *tls.Config // of clients
+	mortal            map[string]*soakMember
+	records           *soakRecords
 
 	clients sync.WaitGroup
 	counts  sync.Map // of *atomic.Int64, by what is counted
@@ -68,7 +70,59 @@ func (s *soak) fault(format string, args ...any) {
 }
 
 func TestNothingIsLostOrLeftBehindUnderLoad(t *testing.T) {
-	s := &soak{t: t, records: newSoakRecords()}
+	lasts := soakTime(t)
+	s := &soak{t: t, records: newSoakRecords(), config: &tls.Config{ServerName: "soak.test", InsecureSkipVerify: true}}
+	pools, all := s.pools()
+	config := &soakConfig{
+		random:       rand.New(rand.NewPCG(0, 0)),
+		full:         pools,
+		certificates: []*tls.Certificate{certificate(t, "first", "soak.test"), certificate(t, "second", "soak.test")},
+	}
+	whole := soakSnapshot(pools, config.certificates[0])
+	config.snapshot = whole
+	without := newSoakResources(t)
+	e := dataplane.New(dataplane.Options{Recorder: s.records})
+	shutdown := func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		return e.Shutdown(ctx)
+	}
+	t.Cleanup(func() { _ = shutdown() })
+	e.Apply(whole)
+	s.web, s.tls, s.streams = address(t, e, "web"), address(t, e, "tls"), address(t, e, "streams")
+
+	before := newSoakResources(t)
+	s.load()
+	s.reload(e, config, lasts)
+	s.stop.Store(true)
+	s.clients.Wait()
+	s.summarize()
+
+	// A last change renews all connections to members: those that are idle end.
+	last := *whole
+	last.Revision = config.snapshot.Revision + 1
+	last.Pools = map[string]*lb.Pool{}
+	for name, p := range whole.Pools {
+		last.Pools[name] = alter(p, func(p *lb.Pool) { p.Timeouts.Connect, p.HealthCheck = lb.Duration(20*time.Second), nil })
+	}
+	e.Apply(&last)
+	busy := []string{"never looked at"}
+	for deadline := time.Now().Add(patience); len(busy) > 0 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		busy = soakBusy(e.Status(), all)
+	}
+	if len(busy) > 0 {
+		t.Errorf("%s after the load: %s", patience, strings.Join(busy, ", "))
+	}
+	s.records.forget()
+	before.settles(t)
+	if err := shutdown(); err != nil {
+		t.Errorf("shutdown without load: %v", err)
+	}
+	without.settles(t)
+}
+
+// pools starts all members. Those of pool mortal die.
+func (s *soak) pools() (map[string]*lb.Pool, map[string]map[string]*soakMember) {
 	corrupt := func(err error) { s.fault("%v", err) }
 	pools, all := map[string]*lb.Pool{}, map[string]map[string]*soakMember{}
 	for name, tc := range map[string]struct {
@@ -81,84 +135,59 @@ func TestNothingIsLostOrLeftBehindUnderLoad(t *testing.T) {
 		"mortal":      {"3", lb.PoolHTTP, soakServeHTTP},
 		"streams":     {"4", lb.PoolTCP, soakServeEcho},
 	} {
-		pools[name], all[name] = soakPool(t, tc.ip, 5, tc.protocol, tc.serve, corrupt)
+		pools[name], all[name] = soakPool(s.t, tc.ip, 5, tc.protocol, tc.serve, corrupt)
 	}
 	pools["multiplexed"].HTTPVersion = lb.HTTP2
 	pools["mortal"].Retries = lb.Retries{Attempts: 5, On: []lb.RetryCause{lb.RetryConnectFailure, lb.RetryReset}, BudgetPercent: lb.MaxPercent}
 	s.mortal = all["mortal"]
+	return pools, all
+}
 
-	config := &soakConfig{
-		random:       rand.New(rand.NewPCG(0, 0)),
-		full:         pools,
-		certificates: []*tls.Certificate{certificate(t, "first", "soak.test"), certificate(t, "second", "soak.test")},
-	}
+// soakSnapshot has listeners of every kind, with routes to the pools.
+func soakSnapshot(pools map[string]*lb.Pool, certificate *tls.Certificate) *dataplane.Snapshot {
 	secure := listener(lb.ListenerHTTPS, "")
 	secure.Certificates = []string{"soak"}
-	config.snapshot = &dataplane.Snapshot{
+	snapshot := &dataplane.Snapshot{
 		Pools: pools, Routes: map[string]*lb.Route{},
 		Listeners:    map[string]*lb.Listener{"web": listener(lb.ListenerHTTP, ""), "tls": secure, "streams": listener(lb.ListenerTCP, "streams")},
-		Certificates: map[string]*tls.Certificate{"soak": config.certificates[0]},
+		Certificates: map[string]*tls.Certificate{"soak": certificate},
 	}
-	for _, l := range config.snapshot.Listeners {
+	for _, l := range snapshot.Listeners {
 		l.AccessRecords = lb.AccessAll
 	}
 	for _, name := range []string{"steady", "multiplexed", "mortal"} {
 		for _, l := range []string{"web", "tls"} {
-			config.snapshot.Routes[name+"-"+l] = soakRoute(l, "/"+name, name)
+			snapshot.Routes[name+"-"+l] = soakRoute(l, "/"+name, name)
 		}
 	}
-	config.snapshot.Routes["steady-web"].Action.Mirror = &lb.Mirror{Pool: "mortal", Percent: 10}
-	whole := config.snapshot
-	e := newEngine(t, dataplane.Options{Recorder: s.records})
-	e.Apply(whole)
-	s.web, s.tls, s.streams = address(t, e, "web"), address(t, e, "tls"), address(t, e, "streams")
-	s.config = &tls.Config{ServerName: "soak.test", InsecureSkipVerify: true}
-
-	before := newSoakResources(t)
-	s.load()
-	s.reload(e, config)
-	s.stop.Store(true)
-	s.clients.Wait()
-
-	// A last change renews all connections to members: those that are idle end.
-	last := *whole
-	last.Revision = config.snapshot.Revision + 1
-	last.Pools = map[string]*lb.Pool{}
-	for name, p := range whole.Pools {
-		last.Pools[name] = alter(p, func(p *lb.Pool) { p.Timeouts.Connect, p.HealthCheck = lb.Duration(20*time.Second), nil })
-	}
-	e.Apply(&last)
-	s.summarize()
-	busy := []string{"never looked at"}
-	for deadline := time.Now().Add(patience); len(busy) > 0 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		busy = soakBusy(e.Status(), all)
-	}
-	if len(busy) > 0 {
-		t.Errorf("%s after the load: %s", patience, strings.Join(busy, ", "))
-	}
-	s.records.forget()
-	before.settles(t)
+	snapshot.Routes["steady-web"].Action.Mirror = &lb.Mirror{Pool: "mortal", Percent: 10}
+	return snapshot
 }
 
 // reload applies a hundred changes a second for as long as the load lasts.
-func (s *soak) reload(e *dataplane.Engine, config *soakConfig) {
+func (s *soak) reload(e *dataplane.Engine, config *soakConfig, lasts time.Duration) {
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
-	for end := time.Now().Add(soakTime(s.t)); time.Now().Before(end) && !s.stop.Load(); <-ticker.C {
+	for end := time.Now().Add(lasts); time.Now().Before(end) && !s.stop.Load(); <-ticker.C {
 		e.Apply(config.change())
 		s.count("reloads")
 	}
 }
 
-// summarize logs what was done.
+// summarize logs what was done, and makes sure that something was.
 func (s *soak) summarize() {
+	for _, what := range []string{"requests to steady", "requests to multiplexed", "requests to mortal", "WebSockets", "TCP connections", "clients that left", "deaths", "reloads"} {
+		if _, ok := s.counts.Load(what); !ok {
+			s.t.Errorf("no %s in all the load", what)
+		}
+	}
 	var lines []string
 	s.counts.Range(func(what, n any) bool {
 		lines = append(lines, fmt.Sprintf("%s: %d", what, n.(*atomic.Int64).Load()))
 		return true
 	})
 	slices.Sort(lines)
-	s.t.Log(strings.Join(lines, ", "))
+	s.t.Logf("%s, decisions: %v", strings.Join(lines, ", "), s.records.decided())
 }
 
 // soakBusy lists what is still under way or open.

@@ -30,10 +30,29 @@ type http2Try struct {
 	done  bool
 }
 
+// errStatus is what the library lets pass: it takes any number for a status.
+var errStatus = errors.New("member's status is not one of HTTP's")
+
 // lateness tells a try that ran out of time from one that failed.
 type lateness struct {
-	mu  sync.Mutex
-	ran bool
+	mu            sync.Mutex // protects what follows
+	ran, answered bool
+}
+
+// answer says that the response has begun, and with it another time.
+func (l *lateness) answer() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.answered = true
+}
+
+// unlessAnswered does something that must not be done once the response has begun.
+func (l *lateness) unlessAnswered(do func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.answered {
+		do()
+	}
 }
 
 func (l *lateness) set() {
@@ -65,7 +84,7 @@ func (x *exchange) tryHTTP2() (response, *failure) {
 		cancel()
 	})
 	if t.sent != nil {
-		t.sent.whole = func() { t.clock.Reset(limit) }
+		t.sent.whole = func() { t.late.unlessAnswered(func() { t.clock.Reset(limit) }) }
 		if x.deadline.IsZero() {
 			t.clock.Stop() // it begins when the body has been sent
 		}
@@ -75,7 +94,12 @@ func (x *exchange) tryHTTP2() (response, *failure) {
 		defer t.release()
 		return nil, t.failed(err)
 	}
+	if status := t.resp.StatusCode; status < 200 || status > 599 {
+		defer t.release()
+		return nil, &failure{err: errStatus}
+	}
 	t.convert()
+	t.late.answer()
 	t.clock.Reset(t.quiet)
 	return t, nil
 }
@@ -238,7 +262,7 @@ func (t *http2Try) length() int64 {
 	switch {
 	case string(t.x.req.Method) == "HEAD" || status == 204 || status == 304:
 		return noBody
-	case t.as.ContentLength >= 0:
+	case t.as.ContentLength >= 0 && len(t.resp.Trailer) == 0: // HTTP/1.1 has trailers only behind chunks
 		return t.as.ContentLength
 	}
 	return lengthUnknown

@@ -28,9 +28,10 @@ func TestHeaderChanges(t *testing.T) {
 	remove := func(names ...string) func(*Route) {
 		return func(r *Route) { r.ResponseHeaders.Remove = names }
 	}
-	many := map[string]string{}
+	many, names := map[string]string{}, []string{}
 	for i := range MaxHeaderChanges + 1 {
-		many[fmt.Sprintf("x-%d", i)] = ""
+		names = append(names, fmt.Sprintf("x-%d", i))
+		many[names[i]] = ""
 	}
 	runViolationTests(t, validRoute, []violationTest[*Route]{
 		{"set", set("x-team", "web"), valid, ""},
@@ -57,6 +58,7 @@ func TestHeaderChanges(t *testing.T) {
 		{"remove what frames the message", remove("Transfer-Encoding"), "/response_headers/remove/0", "can't be changed"},
 		{"remove what is no name", remove("a", "b c"), "/response_headers/remove/1", "must be a name"},
 		{"33 set", func(r *Route) { r.RequestHeaders.Set = many }, "/request_headers/set", "33 headers; at most 32"},
+		{"33 removed", remove(names...), "/response_headers/remove", "33 headers; at most 32"},
 		{"33 added", func(r *Route) { r.RequestHeaders.Add = many }, "/request_headers/add", "33 headers; at most 32"},
 	})
 }

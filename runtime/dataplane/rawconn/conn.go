@@ -88,7 +88,7 @@ func (c *Conn) SetWriteTimeout(d time.Duration) { c.writeTimeout = d }
 func (c *Conn) armRead() error {
 	d := c.readTimeout
 	if d > 0 && d < exactBelow {
-		if c.slot.read.Swap(0) == fired {
+		if c.slot.read.Swap(0) < 0 {
 			return ErrTimeout
 		}
 		c.exact = true
@@ -100,9 +100,9 @@ func (c *Conn) armRead() error {
 			return err
 		}
 	}
-	if c.slot.read.Swap(c.poller.due(d)) == fired {
+	if over := c.slot.read.Swap(c.poller.due(d)); over < 0 {
 		// The interruption may be on its way: what comes now comes too late.
-		c.slot.read.Store(fired)
+		c.slot.read.Store(over)
 		return ErrTimeout
 	}
 	if d == 0 {
@@ -114,11 +114,18 @@ func (c *Conn) armRead() error {
 	return nil
 }
 
-// waited ends the time of a wait: it must not run out while nobody waits. That it has
-// run out, or was made to, stays.
+// waited ends the time of a wait that brought something: it must not run out while
+// nobody waits. If it ran out just when something came, that is forgotten: a reader that
+// was late to run is not a sender that was late. An interruption stays.
 func (c *Conn) waited() {
-	if due := c.slot.read.Load(); due > 0 {
-		c.slot.read.CompareAndSwap(due, 0)
+	due := c.slot.read.Load()
+	if due > 0 && c.slot.read.CompareAndSwap(due, 0) || due == 0 {
+		return
+	}
+	c.shard.mu.Lock() // see Recover
+	defer c.shard.mu.Unlock()
+	if c.slot.read.CompareAndSwap(fired, 0) {
+		_ = c.tcp.SetReadDeadline(time.Time{}) // fails when closed, as the next read does
 	}
 }
 
@@ -155,7 +162,7 @@ func (c *Conn) DisarmWrite() bool { return c.disarmWrite() }
 
 // Disarm ends the time for reading; false means that it had run out, and that the
 // connection can't be read any more.
-func (c *Conn) Disarm() bool { return c.slot.read.Swap(0) != fired }
+func (c *Conn) Disarm() bool { return c.slot.read.Swap(0) >= 0 }
 
 // Recover makes a connection usable again whose read returned ErrTimeout.
 func (c *Conn) Recover() error {
@@ -169,7 +176,7 @@ func (c *Conn) Recover() error {
 
 // Interrupt makes a read that is under way, or the next one, return ErrTimeout.
 func (c *Conn) Interrupt() {
-	c.slot.read.Store(fired)
+	c.slot.read.Store(interrupted)
 	_ = c.tcp.SetReadDeadline(longAgo)
 }
 
@@ -209,7 +216,7 @@ func (c *Conn) Rest(d time.Duration, wake func(error)) bool {
 		}
 	}
 	c.wake, c.idleFor = wake, d
-	if c.slot.read.Swap(c.poller.due(ParkAfter)) == fired {
+	if c.slot.read.Swap(c.poller.due(ParkAfter)) < 0 {
 		return false
 	}
 	return c.state.CompareAndSwap(active, idle)
@@ -224,7 +231,7 @@ func (c *Conn) Take() bool {
 			return false
 		}
 		if c.state.CompareAndSwap(s, active) {
-			if c.slot.read.Swap(0) == fired {
+			if c.slot.read.Swap(0) < 0 {
 				_ = c.Close()
 				return false
 			}

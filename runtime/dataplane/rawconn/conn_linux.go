@@ -102,7 +102,9 @@ func (c *Conn) read(in incoming) (int, error) {
 		err = c.reading.err
 	}
 	c.reading = incoming{}
-	c.waited()
+	if err == nil {
+		c.waited()
+	}
 	return n, err
 }
 

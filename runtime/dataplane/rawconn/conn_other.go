@@ -81,8 +81,8 @@ func (c *Conn) readWaiting(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := c.tcp.Read(p)
-	c.waited()
 	if n > 0 {
+		c.waited()
 		return n, nil
 	}
 	if err == nil {

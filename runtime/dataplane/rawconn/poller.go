@@ -12,8 +12,9 @@ const (
 	Tick = 100 * time.Millisecond
 	// exactBelow is where timeouts become too short for Tick.
 	exactBelow = 5 * Tick
-	// fired marks a time that has run out.
-	fired = -1
+	// fired marks a time that has run out, interrupted a read that somebody has ended.
+	// Both are below 0.
+	fired, interrupted = -1, -2
 
 	shardCount = 8
 	// watchEvery is how often connections are looked at that others watch.
@@ -32,7 +33,7 @@ type Poller struct {
 }
 
 // slot holds the times of one connection, apart from it: looking at ten thousand of
-// them touches little memory. 0 is no bound, fired is over. A slot is never used for
+// them touches little memory. 0 is no bound. A slot is never used for
 // a second connection: a goroutine that has not noticed an end may still write to it.
 type slot struct {
 	read, write atomic.Int64

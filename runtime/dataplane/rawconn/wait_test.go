@@ -85,3 +85,35 @@ func TestWhatInterruptedOneRequestDoesNotEndTheNext(t *testing.T) {
 		}
 	})
 }
+
+func TestATimeThatRunsOutAsSomethingComesIsForgottenAndAnInterruptionIsNot(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		// late happens between the arrival of input and its being read.
+		late      func(c *Conn)
+		interrupt bool
+	}{
+		{"the time runs out", func(*Conn) { time.Sleep(500*time.Millisecond + 3*Tick) }, false},
+		{"somebody interrupts", (*Conn).Interrupt, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			c, theirs := pair(t, newPoller(t))
+			c.SetReadTimeout(500 * time.Millisecond)
+			io.WriteString(theirs, "1")
+			n, err := c.WriteRead([]byte("x"), func() []byte {
+				tc.late(c)
+				return make([]byte, 1)
+			}, false)
+			if n != 1 || err != nil {
+				t.Errorf("what had come was read with %d bytes, %v", n, err)
+			}
+			io.WriteString(theirs, "2")
+			within(t, "the next read", func() {
+				if _, err := c.Read(make([]byte, 1)); IsTimeout(err) != tc.interrupt {
+					t.Errorf("the next read returned %v", err)
+				}
+			})
+		})
+	}
+}
