@@ -126,10 +126,13 @@ func TestWhatHTTP2CarriesBecomesOneRequestOfHTTP1(t *testing.T) {
 }
 
 func TestALengthThatLiesMakesNoSecondRequest(t *testing.T) {
-	for _, tc := range []struct{ name, length, body, got string }{
-		{"too short", "4", "body" + wire(smuggled), "[]"},
-		{"none", "0", wire(smuggled), "[POST /]"}, // whole without a body
-		{"too long", "40", "body", "[]"},
+	for _, tc := range []struct {
+		name, length, body string
+		whole              bool // without a body, so it may be on its way before the lie shows
+	}{
+		{"too short", "4", "body" + wire(smuggled), false},
+		{"none", "0", wire(smuggled), true},
+		{"too long", "40", "body", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			m := record(t, repeat)
@@ -145,8 +148,8 @@ func TestALengthThatLiesMakesNoSecondRequest(t *testing.T) {
 			if err := m.wait(t); err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Errorf("the member got %v", err)
 			}
-			if got := fmt.Sprint(m.got()); got != tc.got {
-				t.Errorf("the member got %s, want %s", got, tc.got)
+			if got := fmt.Sprint(m.got()); got != "[]" && (!tc.whole || got != "[POST /]") {
+				t.Errorf("the member got %s, want nothing but a whole request", got)
 			}
 		})
 	}

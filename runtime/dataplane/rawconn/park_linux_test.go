@@ -20,6 +20,9 @@ func TestParkedConnectionsWake(t *testing.T) {
 		{"for being closed", func(ours *Conn, _ *net.TCPConn) { ours.Close() }, net.ErrClosed},
 	} {
 		for _, before := range []bool{false, true} {
+			if before && errors.Is(tc.want, net.ErrClosed) {
+				continue // nothing is left to be parked
+			}
 			name := tc.name
 			if before {
 				name += ", which came before"
@@ -31,9 +34,6 @@ func TestParkedConnectionsWake(t *testing.T) {
 				}
 				ours, theirs := pair(t, p)
 				if before {
-					if errors.Is(tc.want, net.ErrClosed) {
-						t.Skip("nothing is left to be parked")
-					}
 					tc.act(ours, theirs)
 					time.Sleep(10 * time.Millisecond) // let it arrive
 				}
