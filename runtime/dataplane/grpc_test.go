@@ -1,6 +1,7 @@
 package dataplane_test
 
 import (
+	"errors"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -67,7 +68,7 @@ func (*testService) StreamingInputCall(in grpc.ClientStreamingServer[grpc_testin
 	total := 0
 	for {
 		r, err := in.Recv()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return in.SendAndClose(&grpc_testing.StreamingInputCallResponse{AggregatedPayloadSize: int32(total)})
 		}
 		if err != nil {
@@ -83,7 +84,7 @@ func (*testService) FullDuplexCall(both grpc.BidiStreamingServer[grpc_testing.St
 	var think time.Duration
 	for {
 		r, err := both.Recv()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			time.Sleep(think)
 			return both.Send(sized(1000))
 		}
@@ -214,7 +215,7 @@ func TestStreamsOfGRPCPassMessageByMessage(t *testing.T) {
 				t.Fatalf("message %d is of %d bytes, %v", i, len(m.GetPayload().GetBody()), err)
 			}
 		}
-		if _, err := out.Recv(); err != io.EOF {
+		if _, err := out.Recv(); !errors.Is(err, io.EOF) {
 			t.Errorf("behind the last message: %v", err)
 		}
 
@@ -243,7 +244,7 @@ func TestStreamsOfGRPCPassMessageByMessage(t *testing.T) {
 		if m, err := both.Recv(); err != nil || len(m.GetPayload().GetBody()) != 1000 {
 			t.Errorf("behind its half the client got %d bytes, %v", len(m.GetPayload().GetBody()), err)
 		}
-		if _, err := both.Recv(); err != io.EOF {
+		if _, err := both.Recv(); !errors.Is(err, io.EOF) {
 			t.Errorf("the stream ended with %v", err)
 		}
 	})

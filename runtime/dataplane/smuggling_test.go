@@ -60,7 +60,7 @@ func (a *ambiguity) check(t *testing.T) {
 	if err := e.Shutdown(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if err := m.wait(t); err != nil && !(within && errors.Is(err, io.ErrUnexpectedEOF)) {
+	if err := m.wait(t); err != nil && (!within || !errors.Is(err, io.ErrUnexpectedEOF)) {
 		t.Errorf("the member got %v", err)
 	}
 	if got := fmt.Sprint(m.got()); got != fmt.Sprint(want) {
