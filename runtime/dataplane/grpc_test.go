@@ -1,10 +1,10 @@
 package dataplane_test
 
 import (
-	"errors"
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
