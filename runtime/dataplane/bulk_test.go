@@ -164,7 +164,7 @@ func TestWhoDoesNotReadHoldsTheOtherSideUp(t *testing.T) {
 			defer close(done)
 			e := newEngine(t, dataplane.Options{})
 			// Who reads nothing for so long is given up.
-			e.Apply(simple(1, alter(pool(members("a", m)), func(p *lb.Pool) { p.Timeouts.Response = lb.Duration(time.Second) })))
+			e.Apply(simple(1, alter(pool(members("a", m)), func(p *lb.Pool) { p.Timeouts.Response = lb.Duration(600 * time.Millisecond) })))
 			before := heap()
 			conn := dial(t, address(t, e, "web"))
 			io.WriteString(conn, wire(tc.request))

@@ -212,6 +212,7 @@ func TestAClientThatHasEndedItsHalfGetsItsAnswer(t *testing.T) {
 		{"two requests of a slow member", "GET /1 HTTP/1.1|Host: a||GET /2 HTTP/1.1|Host: a||", "GET /1; GET /2", slow},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			e := newEngine(t, dataplane.Options{})
 			e.Apply(simple(1, pool(members("a", record(t, tc.answer).address))))
 			conn := dial(t, address(t, e, "web"))

@@ -30,6 +30,7 @@ func TestARoutesTimesOverrideThoseOfThePool(t *testing.T) {
 		{"request, within the client's body", "", lb.RouteTimeouts{Request: lb.Duration(100 * time.Millisecond)}, "POST / HTTP/1.1|Host: a|Content-Length: 9||half", "504"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			m := scripted(t, func(conn io.ReadWriter, r *bufio.Reader) { stuck(conn, r, tc.say) })
 			web := acting(t, map[string]string{"app": m}, func(r *lb.Route) {
 				r.Action.Forward, r.Timeouts = forwardTo("app"), tc.timeouts
@@ -69,6 +70,7 @@ func TestTheTimeForAnAnswerBeginsWhenTheBodyHasBeenSent(t *testing.T) {
 		request time.Duration // of the route; 0 for none
 	}{{"without a time for the whole", 0}, {"with one", 10 * time.Second}} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			web := acting(t, map[string]string{"app": record(t, repeat).address}, func(r *lb.Route) {
 				r.Action.Forward = forwardTo("app")
 				r.Timeouts = lb.RouteTimeouts{Response: lb.Duration(200 * time.Millisecond), Request: lb.Duration(tc.request)}

@@ -276,6 +276,7 @@ func TestACallThatIsCancelledOrLateEndsTheMembersWork(t *testing.T) {
 }
 
 func TestAStreamThatHasBegunMayBeSilentForLongerThanItsBeginningMayTake(t *testing.T) {
+	t.Parallel()
 	quick := func(p *lb.Pool) { p.Timeouts.Response = lb.Duration(200 * time.Millisecond) }
 	everyCaller(t, quick, func(t *testing.T, ctx context.Context, conn *grpc.ClientConn, _ *testService) {
 		both, err := grpc_testing.NewTestServiceClient(conn).FullDuplexCall(ctx)

@@ -31,7 +31,7 @@ func flood(conn net.Conn, enough int, build func(f *frames)) (stopped bool) {
 	for sent := 0; sent < enough; {
 		batch.Reset()
 		build(f)
-		conn.SetWriteDeadline(time.Now().Add(time.Second))
+		conn.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
 		n, err := conn.Write(batch.Bytes())
 		if err != nil {
 			return true
@@ -155,6 +155,8 @@ func TestAFloodOfFramesStopsNobodyElse(t *testing.T) {
 			conn := f.conn.(net.Conn)
 			if tc.reads {
 				go io.Copy(io.Discard, conn)
+			} else {
+				conn.(*net.TCPConn).SetReadBuffer(4 << 10) // so that it is full soon
 			}
 			stream := uint32(1)
 			const enough = 256 << 10
@@ -231,6 +233,7 @@ func TestABodyWithinAStreamMayBeAsLargeAsTheListenerSays(t *testing.T) {
 }
 
 func TestAConnectionThatBeginsNothingIsClosed(t *testing.T) {
+	t.Parallel()
 	e := multiplexed(t, speaking(t, "HTTP/1.1", func(http.ResponseWriter, *http.Request) {}), func(l *lb.Listener) {
 		l.Timeouts.Idle, l.Timeouts.RequestHeader = lb.Duration(100*time.Millisecond), lb.Duration(100*time.Millisecond)
 	})

@@ -71,7 +71,9 @@ type Conn struct {
 // call, and ends what LimitRead began.
 func (c *Conn) SetReadTimeout(d time.Duration) {
 	c.readTimeout = d
-	c.limit.Store(0)
+	if c.limit.Load() != 0 {
+		c.limit.Store(0)
+	}
 }
 
 // LimitRead bounds the wait for input that is under way, and those after it, if they
