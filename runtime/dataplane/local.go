@@ -17,6 +17,10 @@ func (x *exchange) refuse(status int, cause Cause, text string) {
 // refuseFor also says when to try again, in whole seconds (RFC 9110 §10.2.3).
 func (x *exchange) refuseFor(status int, cause Cause, text string, after time.Duration) {
 	x.decide(cause, text)
+	if isGRPC(x.req) {
+		x.refuseGRPC(status, text)
+		return
+	}
 	fields := make([]http1.Field, 0, 6)
 	if after > 0 {
 		seconds := (after + time.Second - 1) / time.Second
@@ -64,15 +68,19 @@ func (x *exchange) reply(status int, contentType string, fields []http1.Field, c
 		fields = append(fields, textField("Content-Type", contentType))
 	}
 	fields = append(fields, http1.Field{Name: []byte("Date"), Value: time.Now().UTC().AppendFormat(nil, httpTime)})
-	h := http1.Response{Minor: 1, Status: status, Fields: fields, ContentLength: int64(len(content))}
+	x.send(&http1.Response{Minor: 1, Status: status, Fields: fields, ContentLength: int64(len(content))}, content)
+}
+
+// send sends a response of our own.
+func (x *exchange) send(h *http1.Response, content []byte) {
 	length := int64(len(content))
 	switch {
-	case status == 204 || status == 304:
+	case h.Status == 204 || h.Status == 304:
 		h.ContentLength, length = -1, noBody
 	case string(x.req.Method) == "HEAD":
 		length = noBody
 	}
-	err := x.client.begin(&h, length)
+	err := x.client.begin(h, length)
 	if err == nil && length > 0 {
 		x.bytesOut = length
 		err = x.client.write(content, true)

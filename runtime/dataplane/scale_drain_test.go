@@ -75,8 +75,9 @@ type drained struct {
 	plain, secure []*soakConn
 	// streams are WebSockets and TCP connections.
 	streams []*soakConn
-	idle    *soakConn
-	http2   *http2.ClientConn
+	// idle has had its answer, silent has asked for nothing.
+	idle, silent *soakConn
+	http2        *http2.ClientConn
 	// answers are of requests over HTTP/2, nil for one that is whole.
 	answers chan error
 }
@@ -128,6 +129,10 @@ func (d *drained) begin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if d.silent, err = soakDial(d.web, nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.silent.Close() })
 	t.Cleanup(func() { conn.Close() })
 	d.http2 = h2
 	for i := range drainEach {
@@ -229,8 +234,11 @@ func TestWhatIsUnderWayOnRemovedListenersFinishes(t *testing.T) {
 		c.Close()
 		t.Error("a removed listener still accepts connections")
 	}
-	if _, err := d.idle.r.ReadByte(); err != io.EOF {
-		t.Errorf("an idle connection ended with %v, want its end", err)
+	for name, c := range map[string]*soakConn{"idle": d.idle, "silent": d.silent} {
+		c.SetDeadline(time.Now().Add(lb.DefaultRequestHeaderTimeout.Std() / 2))
+		if _, err := c.r.ReadByte(); err != io.EOF {
+			t.Errorf("a connection that is %s ended with %v, want its end", name, err)
+		}
 	}
 	// The client has been told (GOAWAY, RFC 9113 §6.8) while its streams are still open.
 	eventually(t, "told to leave over HTTP/2", func() bool { return !d.http2.CanTakeNewRequest() })

@@ -127,6 +127,7 @@ func (c *http1Conn) serveOnce() bool {
 // back.
 func (c *http1Conn) rest() {
 	c.giveBack()
+	defer c.busy.CompareAndSwap(busyServing, busyWaiting)
 	if !c.headBy.IsZero() {
 		// Nothing of the first request has come yet.
 		c.raw.SetReadTimeout(max(time.Until(c.headBy), time.Millisecond))
@@ -137,7 +138,6 @@ func (c *http1Conn) rest() {
 		wait = c.idle
 	}
 	c.raw.SetReadTimeout(wait)
-	c.busy.CompareAndSwap(busyServing, busyWaiting)
 }
 
 func (c *http1Conn) giveBack() {

@@ -232,7 +232,7 @@ func (t *http2Try) failed(err error) *failure {
 	switch {
 	case errors.As(err, &dial):
 		return &failure{cause: lb.RetryConnectFailure, again: t.sent == nil || !t.sent.begun, err: err}
-	case t.late.is():
+	case t.late.is() || t.x.expired():
 		return &failure{cause: lb.RetryTimeout, err: err}
 	}
 	return &failure{cause: lb.RetryReset, err: err}
