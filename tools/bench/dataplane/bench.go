@@ -63,7 +63,12 @@ func (b *bench) close() {
 // startAll starts auditlb and the peers that were asked for.
 func (b *bench) startAll(ctx context.Context) error {
 	b.result.Versions = map[string]string{}
-	for _, name := range append([]string{auditlb}, b.flags.only...) {
+	names := append([]string{auditlb}, b.flags.only...)
+	if b.flags.before != "" {
+		names = append(names, before)
+		starters[before] = proxy.Auditlb{AccessRecords: "off", Program: b.flags.before}.Start
+	}
+	for _, name := range names {
 		p, err := b.site.Start(ctx, starters[name])
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
@@ -94,7 +99,7 @@ func (b *bench) runCase(ctx context.Context, name string) error {
 // compare takes auditlb and its peers through a comparison.
 func (b *bench) compare(ctx context.Context, c comparison) error {
 	subjects := []subject{{name: auditlb, proxy: b.running[auditlb]}}
-	for _, name := range c.peers {
+	for _, name := range append([]string{before}, c.peers...) {
 		if p := b.running[name]; p != nil && p.URL(c.front) != "" {
 			subjects = append(subjects, subject{name: name, proxy: p})
 		}

@@ -17,6 +17,7 @@ const (
 	nginx        = "nginx"
 	caddy        = "caddy"
 	reverseproxy = "reverseproxy"
+	before       = "before" // another build of auditlb
 )
 
 var peers = []string{haproxy, nginx, caddy, reverseproxy}
@@ -48,6 +49,10 @@ var comparisons = []comparison{
 	{
 		name: "http1-small", about: "HTTP/1.1, keep-alive, 128 bytes", front: proxy.HTTP,
 		unit: "request", units: 1, generator: wrk, peers: peers,
+	},
+	{
+		name: "http1-told", about: "as http1-small, with peers telling the member as much as auditlb always does", front: proxy.Told,
+		unit: "request", units: 1, generator: wrk, peers: []string{haproxy, nginx},
 	},
 	{
 		name: "http1-100k", about: "HTTP/1.1, keep-alive, 100 KB", front: proxy.HTTP, large: true,

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -29,6 +30,7 @@ import (
 // flags are what the command line says.
 type flags struct {
 	bin, out    string
+	before      string
 	cases, only []string
 	rounds      int
 	window      time.Duration
@@ -80,6 +82,7 @@ func parse(args []string) (flags, error) {
 	set := flag.NewFlagSet("dataplane", flag.ContinueOnError)
 	set.StringVar(&f.bin, "bin", "../bin", "where auditlb was built, and the peers are")
 	set.StringVar(&f.out, "out", "bench/out/dataplane.json", "file for the result")
+	set.StringVar(&f.before, "before", "", "another build of auditlb, to compare with as the peer \"before\"")
 	set.StringVar(&cases, "cases", "", "cases to run, separated by commas (default all)")
 	set.StringVar(&only, "only", "", "peers to compare with, separated by commas (default all)")
 	set.IntVar(&f.rounds, "rounds", 5, "rounds of each comparison")
@@ -101,6 +104,8 @@ func parse(args []string) (flags, error) {
 		return f, err
 	}
 	switch {
+	case f.before != "" && !filepath.IsAbs(f.before):
+		return f, fmt.Errorf("-before %s must be an absolute path", f.before)
 	case set.NArg() > 0:
 		return f, fmt.Errorf("unexpected argument %q", set.Arg(0))
 	case f.rounds < 1 || f.idle < 1 || f.reloads < 1:
@@ -139,6 +144,7 @@ Examples:
   make bench
   go run ./bench/dataplane -cases http1-small,tcp -only haproxy,nginx
   go run ./bench/dataplane -cases http1-small -rounds 11 -pin
+  go run ./bench/dataplane -cases http1-small -only nginx -before /tmp/auditlb
   go run ./bench/dataplane -cases reloads -reloads 50 -only nginx
 `, strings.Join(peers, ", "))
 }

@@ -31,7 +31,7 @@ func (c *caseResult) table() string {
 
 // names are the proxies in the order of [peers].
 func (c *caseResult) names() []string {
-	order := append([]string{auditlb}, peers...)
+	order := append([]string{auditlb, before}, peers...)
 	return slices.SortedFunc(maps.Keys(c.Medians), func(a, b string) int {
 		return slices.Index(order, a) - slices.Index(order, b)
 	})

@@ -27,17 +27,22 @@ type Auditlb struct {
 	HealthChecks bool
 	// AccessRecords is the listeners' access_records; Logged's is always "all".
 	AccessRecords string
+	// Program is another build than the site's, if set.
+	Program string
 }
 
 // Start runs `auditlb dev` and configures it over its management API, so that
 // every change is on record as in production.
 func (a Auditlb) Start(ctx context.Context, s *Site, dir string) (*Proxy, error) {
-	program := filepath.Join(s.Bin, "auditlb")
+	program := a.Program
+	if program == "" {
+		program = filepath.Join(s.Bin, "auditlb")
+	}
 	version, err := command(ctx, program, "--version")
 	if err != nil {
 		return nil, err
 	}
-	ports, _, err := portsFor(0, HTTP, TLS, TCP, Logged)
+	ports, _, err := portsFor(0, HTTP, TLS, TCP, Logged, Told)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func HAProxy(ctx context.Context, s *Site, dir string) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	ports, _, err := portsFor(0, HTTP, TLS, TCP, Logged)
+	ports, _, err := portsFor(0, HTTP, TLS, TCP, Logged, Told)
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ func Nginx(ctx context.Context, s *Site, dir string) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	fronts := []Front{HTTP, TLS, Logged}
+	fronts := []Front{HTTP, TLS, Logged, Told}
 	module, ok := NginxStream(ctx)
 	if ok {
 		fronts = append(fronts, TCP)

@@ -33,6 +33,10 @@ const (
 	TLS    Front = "tls"    // HTTP/1.1 and HTTP/2 over TLS
 	TCP    Front = "tcp"    // connections passed on as they are
 	Logged Front = "logged" // HTTP/1.1 with a record of every request
+	// Told is HTTP/1.1 where the member is told as much of the request as auditlb always
+	// tells: X-Forwarded-Proto and -Host, Forwarded, Via and a request id, which the
+	// client is told too.
+	Told Front = "told"
 )
 
 // Proxy is a running balancer.
