@@ -64,7 +64,7 @@ func TestAProxyIsReadyOnlyIfItDoesTheWork(t *testing.T) {
 
 func TestEveryConfigurationIsFilledIn(t *testing.T) {
 	s := site(t)
-	ports, _, err := portsFor(0, HTTP, TLS, TCP, Logged)
+	ports, _, err := portsFor(0, HTTP, TLS, TCP, Logged, Told)
 	if err != nil {
 		t.Fatal(err)
 	}
