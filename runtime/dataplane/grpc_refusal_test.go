@@ -43,9 +43,9 @@ func TestACallerLearnsWhyNoMemberAnsweredInTheWayOfGRPC(t *testing.T) {
 				tc.pool(p)
 			}
 			e := multiplexed(t, p, tc.web)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
 			for name, conn := range callers(t, e) {
-				ctx, cancel := context.WithTimeout(t.Context(), patience)
-				defer cancel()
 				err := tc.call(ctx, grpc_testing.NewTestServiceClient(conn))
 				if got := status.Convert(err); got.Code().String()+": "+got.Message() != tc.want {
 					t.Errorf("%s: the call ended with %v; want %s", name, err, tc.want)

@@ -44,39 +44,43 @@ func Copy(dst, src syscall.RawConn, n int64, progress func(moved int)) (moved in
 	}
 	m := movers.Get().(*mover)
 	defer m.free()
+	m.dst, m.progress = dst, progress
 	m.left, m.bulk = n, n >= bulkBytes
+	if n < 0 {
+		m.askForHints(src) // worth a system call only where there may be many messages
+	}
 	for m.left != 0 {
 		if err := m.takeFrom(src); err != nil {
-			return moved, err
+			return m.moved, err
 		}
-		if m.held == 0 {
+		if m.ended {
 			if n < 0 {
-				return moved, nil
+				return m.moved, nil
 			}
-			return moved, io.ErrUnexpectedEOF
+			return m.moved, io.ErrUnexpectedEOF
 		}
-		for m.wait = false; m.held > 0; m.wait = true {
+		for m.wait = m.offered; m.held > 0; m.wait = true {
 			if m.wait {
 				progress(0)
 			}
-			given, err := m.giveTo(dst)
-			if given > 0 {
-				moved += int64(given)
-				progress(given)
-			}
-			if err != nil {
-				return moved, &WriteError{err}
+			if err := m.give(); err != nil {
+				return m.moved, err
 			}
 		}
 	}
-	return moved, nil
+	return m.moved, nil
 }
 
 var (
 	buffers = sync.Pool{New: func() any { return new([bufferBytes]byte) }}
 	movers  = sync.Pool{New: func() any {
 		m := new(mover)
-		m.onReadable, m.onWritable = m.fill, m.drain // bound once: binding allocates
+		// Bound once: binding allocates.
+		m.onReadable, m.onWritable, m.onHints = m.fill, m.drain, m.setHints
+		m.onOffer = func(fd uintptr) {
+			m.wait = false
+			m.drain(fd)
+		}
 		return m
 	}}
 )
@@ -85,6 +89,11 @@ var (
 // one of the two only from the moment the sender has something until it has nothing.
 type mover struct {
 	onReadable, onWritable func(fd uintptr) bool
+	onHints, onOffer       func(fd uintptr)
+
+	dst      syscall.RawConn
+	progress func(moved int)
+	moved    int64 // that the receiver took
 
 	left   int64 // still to be taken from the sender; negative for no end
 	buffer *[bufferBytes]byte
@@ -97,50 +106,100 @@ type mover struct {
 	plain bool  // the sender's socket does not know splice
 	wait  bool  // drain is to wait until the receiver takes something
 	err   error // of the last callback
+	ended bool  // the sender
+
+	hinted bool // the sender's socket says what it has left
+	hint   hint
+	// empty: the sender has nothing left, not even its end, so it need not be asked
+	// before it is waited for. Invariant: it is set only within one RawConn.Read, whose
+	// beginning forgets what it has been told of before.
+	empty   bool
+	offered bool // what is held was offered to the receiver
 }
 
-// takeFrom waits until the sender has something and takes it; nothing is held
-// afterwards when the sender has ended.
+// takeFrom waits until the sender has something that the receiver does not take at
+// once, and takes it, or until the sender has ended.
 func (m *mover) takeFrom(src syscall.RawConn) error {
+	m.empty, m.offered = false, false
 	if err := src.Read(m.onReadable); err != nil {
 		return err
 	}
 	return m.err
 }
 
-// giveTo offers the receiver what is held and returns how much it took.
-func (m *mover) giveTo(dst syscall.RawConn) (given int, err error) {
+// give gives the receiver some of what is held, and waits for it with wait.
+func (m *mover) give() error {
 	before := m.held
-	if err := dst.Write(m.onWritable); err != nil {
-		return before - m.held, err
+	return m.given(before, m.dst.Write(m.onWritable))
+}
+
+// offer gives the receiver what it takes at once.
+func (m *mover) offer() error {
+	before := m.held
+	return m.given(before, m.dst.Control(m.onOffer)) // cheaper than a Write that does not wait
+}
+
+// given accounts for what the receiver took.
+func (m *mover) given(before int, err error) error {
+	if err == nil {
+		err = m.err
 	}
-	return before - m.held, m.err
+	if given := before - m.held; given > 0 {
+		m.moved += int64(given)
+		m.progress(given)
+	}
+	if err != nil {
+		return &WriteError{err}
+	}
+	return nil
 }
 
 // fill is a callback of the sender's RawConn.Read: false waits.
 func (m *mover) fill(fd uintptr) bool {
-	n, errno := m.receive(int(fd))
-	switch errno {
-	case 0:
-		m.held, m.from = n, 0
-		if m.left > 0 {
-			m.left -= int64(n)
+	for !m.empty {
+		n, errno := m.receive(int(fd))
+		switch errno {
+		case 0:
+			m.take(n)
+		case unix.EAGAIN:
+			m.pause()
+			return false
+		default:
+			m.err = os.NewSyscallError("read", errno)
+			return true
 		}
-		m.burst += n
-		if m.burst >= bulkBytes {
-			m.bulk = true
+		if !m.empty {
+			return true
 		}
-		return true
-	case unix.EAGAIN:
-		m.release()
-		if m.burst > 0 {
-			m.bulk = m.bulk && m.burst >= sustainBytes
-			m.burst = 0
+		// Small messages are passed on here, so that the wait goes on without another
+		// look at whether there is one.
+		m.offered = true
+		if m.err = m.offer(); m.err != nil || m.held > 0 {
+			return true
 		}
-		return false
-	default:
-		m.err = os.NewSyscallError("read", errno)
-		return true
+	}
+	m.empty = false
+	m.pause()
+	return false
+}
+
+// take accounts for n bytes that are held now, 0 at the sender's end.
+func (m *mover) take(n int) {
+	m.held, m.from, m.ended = n, 0, n == 0
+	if m.left > 0 {
+		m.left -= int64(n)
+	}
+	if m.burst += n; m.burst >= bulkBytes {
+		m.bulk = true
+	}
+}
+
+// pause is when the sender has nothing.
+func (m *mover) pause() {
+	m.release()
+	if m.burst > 0 {
+		m.bulk = m.bulk && m.burst >= sustainBytes
+		m.burst = 0
 	}
 }
 
@@ -160,7 +219,13 @@ func (m *mover) receive(fd int) (int, syscall.Errno) {
 	if m.buffer == nil {
 		m.buffer = buffers.Get().(*[bufferBytes]byte)
 	}
-	return receive(fd, m.buffer[:m.want(bufferBytes)])
+	b := m.buffer[:m.want(bufferBytes)]
+	if m.hinted {
+		n, left, errno := m.hint.receive(fd, b)
+		m.empty = errno == 0 && n > 0 && left == 0
+		return n, errno
+	}
+	return receive(fd, b)
 }
 
 // usePipe takes a pipe. Without one the sender has to show its bulk again before
@@ -222,6 +287,6 @@ func (m *mover) release() {
 
 func (m *mover) free() {
 	m.release()
-	*m = mover{onReadable: m.onReadable, onWritable: m.onWritable}
+	*m = mover{onReadable: m.onReadable, onWritable: m.onWritable, onHints: m.onHints, onOffer: m.onOffer}
 	movers.Put(m)
 }

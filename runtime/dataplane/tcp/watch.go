@@ -1,9 +1,18 @@
 package tcp
 
-import "time"
+import (
+	"time"
 
-// looksPerIdle is how many times the watch looks in one idle timeout.
-const looksPerIdle = 8
+	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane/splice"
+)
+
+const (
+	// looksPerIdle is how many times the watch looks in one idle timeout.
+	looksPerIdle = 8
+	// soon is how long after something moved the watch looks again: a failure that
+	// comes together with data is not told to whoever waits for more.
+	soon = time.Second
+)
 
 // watch looks after the idle timeout. One timer for both directions costs the
 // traffic nothing but a flag: no clock is read and no deadline set for a message.
@@ -14,7 +23,7 @@ func (r *relay) watch() {
 	for side := range r.flows {
 		r.flows[side].since = now
 	}
-	r.timer = time.AfterFunc(r.period(), r.look)
+	r.timer = time.AfterFunc(min(r.period(), soon), r.look)
 }
 
 func (r *relay) period() time.Duration { return max(r.idle/looksPerIdle, time.Millisecond) }
@@ -37,7 +46,10 @@ func (r *relay) judge(now time.Time) error {
 		f := &r.flows[side]
 		blocked := f.blocked.Load() // before active, see progress
 		if f.active.Swap(false) {
-			f.since = now
+			f.since, next = now, min(next, soon)
+		}
+		if failed := r.failed(Side(side)); failed != nil {
+			return &Failure{Side: Side(side), Err: failed}
 		}
 		if left := r.idle - now.Sub(f.since); left > 0 {
 			silent, next = false, min(next, left)
@@ -50,4 +62,12 @@ func (r *relay) judge(now time.Time) error {
 	}
 	r.timer.Reset(next)
 	return nil
+}
+
+// failed returns why a side's connection has failed, if it has.
+func (r *relay) failed(side Side) error {
+	if r.sockets[side] == nil || !splice.Supported() {
+		return nil
+	}
+	return splice.Failed(r.sockets[side])
 }
