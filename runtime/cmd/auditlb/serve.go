@@ -78,6 +78,7 @@ func newLogger(out io.Writer, level, format string) (*slog.Logger, error) {
 // serve runs until ctx ends or the daemon fails, then shuts down in order. ready
 // is called once calls are answered.
 func serve(ctx context.Context, config daemon.Config, logger *slog.Logger, ready func(*daemon.Daemon) error) error {
+	defer holdHeapFloor()()
 	d, err := daemon.Start(ctx, config, logger)
 	if err != nil {
 		return err
