@@ -62,8 +62,9 @@ type Conn struct {
 	endSeen bool
 	// pushed is what Unread gave back. Reader's.
 	pushed []byte
-	// dry makes Read in a step of Serve return without a system call. Reader's.
-	dry bool
+	// drained: a read within this step of Serve has taken all there was. What comes
+	// later begins another step. Reader's.
+	drained bool
 }
 
 // SetReadTimeout bounds each wait for input that begins afterwards; 0 is no bound.
@@ -183,10 +184,6 @@ func (c *Conn) Interrupt() {
 }
 
 var longAgo = time.Unix(1, 0)
-
-// Dry makes reads within a step of Serve return ErrWouldBlock at once, to find out
-// what a layer above still holds.
-func (c *Conn) Dry(on bool) { c.dry = on }
 
 // Unread makes p what Read returns first; the connection keeps p.
 func (c *Conn) Unread(p []byte) { c.pushed = p }

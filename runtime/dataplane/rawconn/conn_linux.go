@@ -51,7 +51,9 @@ func (c *Conn) init() (err error) {
 
 // Serve calls step until it returns true, and waits for input each time that it
 // returned false; the first call comes at once. In a step, Read returns
-// ErrWouldBlock instead of waiting. The read timeout holds for each wait.
+// ErrWouldBlock instead of waiting, also when a read before got less than it had room
+// for: what came since begins another step. An end that came together with input may be
+// told only when the connection is parked. The read timeout holds for each wait.
 //
 // A step may do anything with other connections, and may write to this one; what
 // has to wait for input of this one must be done after Serve has returned.
@@ -85,10 +87,12 @@ func (c *Conn) Read(p []byte) (n int, err error) {
 	if c.fd == 0 {
 		return c.read(incoming{p: p})
 	}
-	if c.dry {
+	if c.drained {
 		return 0, ErrWouldBlock
 	}
-	return readNow(c.fd, p)
+	n, err = readNow(c.fd, p)
+	c.drained = err == nil && n < len(p)
+	return n, err
 }
 
 func (c *Conn) read(in incoming) (int, error) {
@@ -114,7 +118,7 @@ func (c *Conn) readable(fd uintptr) (done bool) {
 		if c.reading.err = c.resume(); c.reading.err != nil {
 			return true
 		}
-		c.fd = fd
+		c.fd, c.drained = fd, false
 		done = c.step()
 		c.fd = 0
 		if !done {

@@ -62,12 +62,12 @@ func (c *Conn) Read(p []byte) (n int, err error) {
 	if c.pushed != nil {
 		return c.readPushed(p), nil
 	}
-	if len(c.stash) > 0 && !c.dry {
+	if len(c.stash) > 0 {
 		n := copy(p, c.stash)
 		c.stash = c.stash[n:]
 		return n, nil
 	}
-	if c.failed != nil && !c.dry {
+	if c.failed != nil {
 		return 0, c.failed
 	}
 	if c.stepping {

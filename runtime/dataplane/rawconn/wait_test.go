@@ -100,7 +100,10 @@ func TestATimeThatRunsOutAsSomethingComesIsForgottenAndAnInterruptionIsNot(t *te
 			t.Parallel()
 			c, theirs := pair(t, newPoller(t))
 			c.SetReadTimeout(500 * time.Millisecond)
-			io.WriteString(theirs, "1")
+			go func() {
+				io.ReadFull(theirs, make([]byte, 1))
+				io.WriteString(theirs, "1") // not before it was asked for
+			}()
 			n, err := c.WriteRead([]byte("x"), func() []byte {
 				tc.late(c)
 				return make([]byte, 1)

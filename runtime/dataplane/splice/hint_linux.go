@@ -33,7 +33,7 @@ const unknown = -1
 // sender's end counts as something: the kernel looks for it after it has taken the
 // bytes, so with nothing left, whatever comes is yet to be told.
 func (h *hint) receive(fd int, b []byte) (n, left int, errno syscall.Errno) {
-	h.vector.Base = unsafe.SliceData(b)
+	h.vector.Base = unsafe.SliceData(b) //nolint:gosec // as the call takes it
 	h.vector.SetLen(len(b))
 	h.message.Iov, h.message.Iovlen = &h.vector, 1
 	h.message.Control = &h.control[0]
