@@ -7,11 +7,15 @@
 // shown that it has much to say, and comes back when it has not.
 //
 // Sockets are reached by their [syscall.RawConn], so waiting is left to Go's network
-// poller, and deadlines set on the net.Conn hold. Two rules keep that simple:
+// poller, and deadlines set on the net.Conn hold. Three rules keep that simple:
 //
-//   - Each callback does one thing to one socket and returns. Waiting for one socket
-//     inside a callback of the other would hold the first one's lock for as long,
-//     and two copies in opposite directions would wait for each other.
+//   - A callback may offer something to the other socket, and never waits for it: that
+//     would hold the first one's lock for as long, and two copies in opposite
+//     directions would wait for each other.
+//   - A sender whose socket says that it has nothing left (TCP_INQ) is waited for
+//     without being asked. The poller tells of what comes later; but not of a failure
+//     that came with the last bytes, for which whoever copies without end has to look
+//     (see [Failed]).
 //   - A pipe is empty whenever it is filled. So EAGAIN while filling it says that the
 //     sender has nothing, and never that the pipe is full.
 //
