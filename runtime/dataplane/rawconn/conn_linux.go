@@ -5,6 +5,8 @@ import (
 	"os"
 	"syscall"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // system is the raw side of a connection: its descriptor is used by system calls
@@ -214,7 +216,9 @@ func writeSome(fd uintptr, p, q []byte) (restP, restQ []byte, err error) {
 		case len(p) == 0:
 			n, errno = send(fd, q)
 		default:
-			vector := [2]syscall.Iovec{{Base: &p[0], Len: uint64(len(p))}, {Base: &q[0], Len: uint64(len(q))}}
+			vector := [2]syscall.Iovec{{Base: &p[0]}, {Base: &q[0]}}
+			vector[0].SetLen(len(p))
+			vector[1].SetLen(len(q))
 			n, _, errno = syscall.RawSyscall(syscall.SYS_WRITEV, fd, uintptr(unsafe.Pointer(&vector)), 2)
 		}
 		switch errno {
@@ -234,7 +238,7 @@ func writeSome(fd uintptr, p, q []byte) (restP, restQ []byte, err error) {
 
 // send writes to a socket; it costs less than write, which any file understands.
 func send(fd uintptr, p []byte) (uintptr, syscall.Errno) {
-	n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, fd, uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), syscall.MSG_NOSIGNAL, 0, 0)
+	n, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, fd, uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), syscall.MSG_NOSIGNAL, 0, 0)
 	return n, errno
 }
 
@@ -244,7 +248,7 @@ func readNow(fd uintptr, p []byte) (int, error) {
 		return 0, nil
 	}
 	for {
-		n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), 0, 0, 0)
+		n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), 0, 0, 0)
 		switch {
 		case errno == syscall.EINTR:
 		case errno == syscall.EAGAIN:
@@ -278,7 +282,7 @@ func (c *Conn) peek() (n int, errno syscall.Errno) {
 	_ = c.raw.Control(func(fd uintptr) {
 		var b [1]byte
 		var got uintptr
-		got, _, errno = syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&b)), 1, syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
+		got, _, errno = syscall.RawSyscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&b)), 1, syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
 		n = int(got)
 	})
 	return n, errno
