@@ -66,10 +66,10 @@ func runH2spec(t *testing.T, program, address, patience string, secure bool, sec
 	return cases, failed
 }
 
-// h2specExceptions are the cases in which another answer than h2spec's is as good, by
+// h2specExceptions are the cases in which we answer otherwise than h2spec expects, by
 // section, with the part of the name that tells them.
 var h2specExceptions = []struct{ section, name, why string }{
-	{"http2/6.5.3", "multiple values of SETTINGS_INITIAL_WINDOW_SIZE", "a setting that is given twice in a frame ends the connection: nobody means it"},
+	{"http2/6.5.3", "multiple values of SETTINGS_INITIAL_WINDOW_SIZE", "the library ends a connection that gives a setting twice in a frame"},
 	{"http2/8.1.2.2", "", "the request is answered 400, which RFC 9113 §8.1.1 allows in place of a reset"},
 	{"http2/3.5", "invalid connection preface", "what is no preface is HTTP/1.1 to this listener, and answered 400 in that"},
 }

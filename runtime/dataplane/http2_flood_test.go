@@ -31,7 +31,7 @@ func flood(conn net.Conn, enough int, build func(f *frames)) (stopped bool) {
 	for sent := 0; sent < enough; {
 		batch.Reset()
 		build(f)
-		conn.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
+		conn.SetWriteDeadline(time.Now().Add(time.Second))
 		n, err := conn.Write(batch.Bytes())
 		if err != nil {
 			return true

@@ -190,7 +190,7 @@ func FuzzCheckResponse(f *testing.F) {
 		}
 		var want grpc_health_v1.HealthCheckResponse
 		if err := proto.Unmarshal(b[messagePrefix:], &want); err != nil {
-			t.Skip() // it also refuses field numbers and UTF-8 that are no concern here
+			return // it also refuses field numbers and UTF-8 that are no concern here
 		}
 		if int32(got) != int32(want.GetStatus()) {
 			t.Errorf("%x reads as %s, want %s", b, got, want.GetStatus())
