@@ -1,8 +1,8 @@
 package dataplane
 
 import (
-	"bytes"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane/http1"
@@ -40,34 +40,28 @@ func grpcStatus(status int) int {
 	return grpcUnknown
 }
 
-var grpcContentType = []byte("application/grpc")
+const grpcContentType = "application/grpc"
 
 // isGRPC reports whether a request is a call of gRPC (doc/PROTOCOL-HTTP2.md).
 func isGRPC(r *http1.Request) bool {
-	for i := range r.Fields {
-		if f := &r.Fields[i]; f.ID == http1.ContentType {
-			rest, ok := bytes.CutPrefix(f.Value, grpcContentType)
-			return ok && (len(rest) == 0 || rest[0] == '+' || rest[0] == ';')
-		}
-	}
-	return false
+	contentType, _ := fieldsOf{r}.Next("content-type", 0)
+	rest, ok := strings.CutPrefix(string(contentType), grpcContentType)
+	return ok && (rest == "" || rest[0] == '+' || rest[0] == ';')
 }
 
 // grpcTimeout is the time that a call gives itself, 0 if it doesn't say or can't be
 // understood: up to eight digits and a unit.
 func grpcTimeout(r *http1.Request) time.Duration {
-	for i := range r.Fields {
-		f := &r.Fields[i]
-		if !bytes.EqualFold(f.Name, []byte("grpc-timeout")) || len(f.Value) < 2 || len(f.Value) > 9 {
-			continue
-		}
-		n, err := strconv.ParseUint(string(f.Value[:len(f.Value)-1]), 10, 32)
-		if err != nil {
-			return 0
-		}
-		return time.Duration(n) * grpcUnits[f.Value[len(f.Value)-1]]
+	value, _ := fieldsOf{r}.Next("grpc-timeout", 0)
+	if len(value) < 2 || len(value) > 9 {
+		return 0
 	}
-	return 0
+	last := len(value) - 1
+	n, err := strconv.ParseUint(string(value[:last]), 10, 32)
+	if err != nil {
+		return 0
+	}
+	return time.Duration(n) * grpcUnits[value[last]]
 }
 
 var grpcUnits = map[byte]time.Duration{
@@ -84,10 +78,9 @@ func (x *exchange) expired() bool {
 // response that has nothing but trailers, which are its head. It counts as the status
 // of HTTP that it stands for.
 func (x *exchange) refuseGRPC(status int, text string) {
-	x.status = status
-	x.send(&http1.Response{Minor: 1, Status: 200, ContentLength: -1, Fields: []http1.Field{
-		textField("Content-Type", string(grpcContentType)),
+	x.reply(200, grpcContentType, []http1.Field{
 		textField("Grpc-Status", strconv.Itoa(grpcStatus(status))),
 		textField("Grpc-Message", text),
-	}}, nil)
+	}, nil)
+	x.status = status
 }

@@ -68,19 +68,15 @@ func (x *exchange) reply(status int, contentType string, fields []http1.Field, c
 		fields = append(fields, textField("Content-Type", contentType))
 	}
 	fields = append(fields, http1.Field{Name: []byte("Date"), Value: time.Now().UTC().AppendFormat(nil, httpTime)})
-	x.send(&http1.Response{Minor: 1, Status: status, Fields: fields, ContentLength: int64(len(content))}, content)
-}
-
-// send sends a response of our own.
-func (x *exchange) send(h *http1.Response, content []byte) {
+	h := http1.Response{Minor: 1, Status: status, Fields: fields, ContentLength: int64(len(content))}
 	length := int64(len(content))
 	switch {
-	case h.Status == 204 || h.Status == 304:
+	case status == 204 || status == 304:
 		h.ContentLength, length = -1, noBody
 	case string(x.req.Method) == "HEAD":
 		length = noBody
 	}
-	err := x.client.begin(h, length)
+	err := x.client.begin(&h, length)
 	if err == nil && length > 0 {
 		x.bytesOut = length
 		err = x.client.write(content, true)

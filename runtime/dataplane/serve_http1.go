@@ -127,17 +127,15 @@ func (c *http1Conn) serveOnce() bool {
 // back.
 func (c *http1Conn) rest() {
 	c.giveBack()
-	defer c.busy.CompareAndSwap(busyServing, busyWaiting)
-	if !c.headBy.IsZero() {
-		// Nothing of the first request has come yet.
-		c.raw.SetReadTimeout(max(time.Until(c.headBy), time.Millisecond))
-		return
-	}
 	wait := min(c.idle, rawconn.ParkAfter)
-	if c.patient {
+	switch {
+	case !c.headBy.IsZero(): // nothing of the first request has come yet
+		wait = max(time.Until(c.headBy), time.Millisecond)
+	case c.patient:
 		wait = c.idle
 	}
 	c.raw.SetReadTimeout(wait)
+	c.busy.CompareAndSwap(busyServing, busyWaiting)
 }
 
 func (c *http1Conn) giveBack() {

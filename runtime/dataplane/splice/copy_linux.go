@@ -59,7 +59,7 @@ func Copy(dst, src syscall.RawConn, n int64, progress func(moved int)) (moved in
 			}
 			return m.moved, io.ErrUnexpectedEOF
 		}
-		for m.wait = m.offered; m.held > 0; m.wait = true {
+		for ; m.held > 0; m.wait = true {
 			if m.wait {
 				progress(0)
 			}
@@ -77,10 +77,7 @@ var (
 		m := new(mover)
 		// Bound once: binding allocates.
 		m.onReadable, m.onWritable, m.onHints = m.fill, m.drain, m.setHints
-		m.onOffer = func(fd uintptr) {
-			m.wait = false
-			m.drain(fd)
-		}
+		m.onOffer = func(fd uintptr) { m.drain(fd) }
 		return m
 	}}
 )
@@ -113,14 +110,13 @@ type mover struct {
 	// empty: the sender has nothing left, not even its end, so it need not be asked
 	// before it is waited for. Invariant: it is set only within one RawConn.Read, whose
 	// beginning forgets what it has been told of before.
-	empty   bool
-	offered bool // what is held was offered to the receiver
+	empty bool
 }
 
 // takeFrom waits until the sender has something that the receiver does not take at
 // once, and takes it, or until the sender has ended.
 func (m *mover) takeFrom(src syscall.RawConn) error {
-	m.empty, m.offered = false, false
+	m.empty, m.wait = false, false
 	if err := src.Read(m.onReadable); err != nil {
 		return err
 	}
@@ -173,8 +169,8 @@ func (m *mover) fill(fd uintptr) bool {
 		}
 		// Small messages are passed on here, so that the wait goes on without another
 		// look at whether there is one.
-		m.offered = true
 		if m.err = m.offer(); m.err != nil || m.held > 0 {
+			m.wait = true
 			return true
 		}
 	}

@@ -9,8 +9,8 @@ import (
 const (
 	// looksPerIdle is how many times the watch looks in one idle timeout.
 	looksPerIdle = 8
-	// soon is how long after something moved the watch looks again: a failure that
-	// comes together with data is not told to whoever waits for more.
+	// soon is how long after something moved the watch looks at the latest: a failure
+	// that comes together with data is not told to whoever waits for more.
 	soon = time.Second
 )
 
@@ -47,9 +47,9 @@ func (r *relay) judge(now time.Time) error {
 		blocked := f.blocked.Load() // before active, see progress
 		if f.active.Swap(false) {
 			f.since, next = now, min(next, soon)
-		}
-		if failed := r.failed(Side(side)); failed != nil {
-			return &Failure{Side: Side(side), Err: failed}
+			if failed := r.failed(Side(side)); failed != nil {
+				return &Failure{Side: Side(side), Err: failed}
+			}
 		}
 		if left := r.idle - now.Sub(f.since); left > 0 {
 			silent, next = false, min(next, left)
