@@ -6,6 +6,7 @@ import (
 	"context"
 	"flag"
 	"log"
+	_ "time/tzdata" // freeze windows name time zones, which not every machine has
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 

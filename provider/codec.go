@@ -18,6 +18,8 @@ import (
 // attribute has one name in Terraform, in the JSON and in Go.
 type codec struct {
 	kind lb.Kind
+	// resourceName is the resource's name after the provider's. Default: the kind.
+	resourceName string
 	// declared are the attributes of the object itself; those that are only
 	// computed follow from the others.
 	declared attributes

@@ -15,6 +15,7 @@ import (
 var resources = map[lb.Kind]func() resource.Resource{
 	lb.KindPool: newPoolResource, lb.KindListener: newListenerResource,
 	lb.KindRoute: newRouteResource, lb.KindCertificate: newCertificateResource,
+	lb.KindFreeze: newFreezeWindowResource, lb.KindPolicy: newPolicyResource,
 }
 
 func codecOf(kind lb.Kind) codec { return resources[kind]().(*objectResource).codec }
@@ -198,6 +199,11 @@ func TestEverySpellingIsKept(t *testing.T) {
 			"request_headers": map[string]any{"remove": []any{"X-B", "X-A"}, "set": map[string]any{}},
 			"timeouts":        map[string]any{"request": "60s"},
 		},
+		lb.KindFreeze: {
+			"owner": "sre", "reason": "r", "begin": "2026-12-20T19:00:00+01:00", "end": "2026-12-27T18:00:00.250Z",
+			"addresses": []any{"route/*", "pool/web"}, "recurrence": "RRULE:freq=yearly",
+		},
+		lb.KindPolicy: {"owner": "sre", "authority_grace": "60m"},
 	} {
 		got, want := answer(t, kind, declared), valueOf(t, kind, declared)
 		members, _ := objectOf(want)
@@ -302,6 +308,8 @@ func TestPointersLeadToAttributes(t *testing.T) {
 		{lb.KindRoute, "/action/forward/web/weight", `action.forward["web"].weight`},
 		{lb.KindCertificate, "/private_key_pem", "private_key_wo"},
 		{lb.KindCertificate, "/private_key_version", "private_key_wo_version"},
+		{lb.KindFreeze, "/addresses/1", "addresses"},
+		{lb.KindPolicy, "/rules/two-people/when", `rules["two-people"].when`},
 	} {
 		if got := codecOf(tc.kind).attributePath(tc.pointer).String(); got != tc.want {
 			t.Errorf("%s %s: got %s, want %s", tc.kind, tc.pointer, got, tc.want)

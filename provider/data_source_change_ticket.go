@@ -2,17 +2,21 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/client"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
 type changeTicketDataSource struct{ client *client.Client }
@@ -21,52 +25,13 @@ var _ datasource.DataSourceWithConfigure = (*changeTicketDataSource)(nil)
 
 func newChangeTicketDataSource() datasource.DataSource { return &changeTicketDataSource{} }
 
-type changeTicketModel struct {
-	ID                types.String     `tfsdk:"id"`
-	Valid             types.Bool       `tfsdk:"valid"`
-	Type              types.String     `tfsdk:"type"`
-	Title             types.String     `tfsdk:"title"`
-	Reason            types.String     `tfsdk:"reason"`
-	URL               types.String     `tfsdk:"url"`
-	State             types.String     `tfsdk:"state"`
-	Requester         types.String     `tfsdk:"requester"`
-	RequestedAt       types.String     `tfsdk:"requested_at"`
-	Scope             ticketScope      `tfsdk:"scope"`
-	NotBefore         types.String     `tfsdk:"not_before"`
-	NotAfter          types.String     `tfsdk:"not_after"`
-	RequiredApprovals types.Int64      `tfsdk:"required_approvals"`
-	Approvals         []ticketApproval `tfsdk:"approvals"`
-	Closure           *ticketClosure   `tfsdk:"closure"`
-	Revision          types.Int64      `tfsdk:"revision"`
-}
-
-type ticketScope struct {
-	Addresses  []string `tfsdk:"addresses"`
-	Operations []string `tfsdk:"operations"`
-}
-
-type ticketApproval struct {
-	By      types.String `tfsdk:"by"`
-	At      types.String `tfsdk:"at"`
-	Comment types.String `tfsdk:"comment"`
-}
-
-type ticketClosure struct {
-	By     types.String `tfsdk:"by"`
-	At     types.String `tfsdk:"at"`
-	Result types.String `tfsdk:"result"`
-}
-
-// stateApproved is the state in which a ticket admits changes.
-const stateApproved = "approved"
-
 // Metadata implements [datasource.DataSource].
 func (d *changeTicketDataSource) Metadata(_ context.Context, req datasource.MetadataRequest, resp *datasource.MetadataResponse) {
 	resp.TypeName = req.ProviderTypeName + "_change_ticket"
 }
 
 // Schema implements [datasource.DataSource].
-func (d *changeTicketDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
+func (d *changeTicketDataSource) Schema(ctx context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	text := func(description string) schema.StringAttribute {
 		return schema.StringAttribute{MarkdownDescription: description, Computed: true}
 	}
@@ -77,11 +42,22 @@ func (d *changeTicketDataSource) Schema(_ context.Context, _ datasource.SchemaRe
 		return schema.ListAttribute{MarkdownDescription: description, ElementType: types.StringType, Computed: true}
 	}
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Reads a change ticket, to check in a plan whether an apply under it would be admitted.",
+		MarkdownDescription: "Reads a change ticket, to check in a plan whether an apply under it would be admitted, or to wait until it is approved.",
 		Attributes: map[string]schema.Attribute{
 			"id": schema.StringAttribute{MarkdownDescription: "The ticket's id, such as `CHG-1042`.", Required: true},
+			"wait_for": schema.StringAttribute{
+				MarkdownDescription: "The state to wait for, " + choice(waitStates) + ". Reading, also in a plan, then takes until somebody approves the ticket, and fails once nobody can any more. " +
+					"It does not wait for the window to begin, see `valid`. Left out: the ticket is read as it is.",
+				Optional:   true,
+				Validators: []validator.String{stringvalidator.OneOf(waitStates...)},
+			},
+			"timeout": schema.StringAttribute{
+				MarkdownDescription: fmt.Sprintf("How long to wait at most, %s, such as `90s` or `1h`; for `wait_for` only. Default: %#q.", waitTimeout.Description(ctx), defaultWaitTimeout),
+				Optional:            true,
+				Validators:          []validator.String{waitTimeout, stringvalidator.AlsoRequires(path.MatchRoot("wait_for"))},
+			},
 			"valid": schema.BoolAttribute{
-				MarkdownDescription: "Whether the ticket is approved and the present moment lies within its window.",
+				MarkdownDescription: "Whether the ticket is approved, the present moment lies within its window, and it is not used up.",
 				Computed:            true,
 			},
 			"type":         text("`standard`, `normal` or `emergency`."),
@@ -100,7 +76,7 @@ func (d *changeTicketDataSource) Schema(_ context.Context, _ datasource.SchemaRe
 				},
 			},
 			"not_before":         text("When the window opens, RFC 3339."),
-			"not_after":          text("When the window closes, RFC 3339."),
+			"not_after":          text("When the window closes, RFC 3339. Null when it doesn't, which only tickets have that live elsewhere."),
 			"required_approvals": number("How many people must approve."),
 			"approvals": schema.ListNestedAttribute{
 				MarkdownDescription: "Who approved.",
@@ -111,6 +87,22 @@ func (d *changeTicketDataSource) Schema(_ context.Context, _ datasource.SchemaRe
 					"comment": text("What they said."),
 				}},
 			},
+			"uses":     number("How many changes were made under the ticket."),
+			"max_uses": number("How many may be made; `0` is no bound."),
+			"bound_to": schema.SingleNestedAttribute{
+				MarkdownDescription: "The effects that the ticket is bound to, and nothing else; null when it has a scope only.",
+				Computed:            true,
+				Attributes: map[string]schema.Attribute{
+					"run":            text("The run that planned them."),
+					"effects_digest": text("What approvers sign off: the SHA-256 of the set, in hex."),
+					"effects":        number("How many there are."),
+				},
+			},
+			"review_pending": schema.BoolAttribute{
+				MarkdownDescription: "Whether it is an emergency ticket that nobody else has reviewed yet.",
+				Computed:            true,
+			},
+			"authority": text("The name of where the ticket lives; null for auditlb itself."),
 			"closure": schema.SingleNestedAttribute{
 				MarkdownDescription: "How the ticket ended; null while it is open.",
 				Computed:            true,
@@ -132,56 +124,45 @@ func (d *changeTicketDataSource) Configure(_ context.Context, req datasource.Con
 
 // Read implements [datasource.DataSource].
 func (d *changeTicketDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
-	var id types.String
+	var id, waitFor, timeout types.String
 	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("id"), &id)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("wait_for"), &waitFor)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("timeout"), &timeout)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ticket, err := d.client.Ticket(ctx, id.ValueString())
-	if client.IsNotFound(err) {
+	ticket, err := d.read(ctx, id.ValueString(), waitFor, timeout)
+	var stopped *waitError
+	switch {
+	case client.IsNotFound(err):
 		resp.Diagnostics.AddAttributeError(path.Root("id"), "No such change ticket", fmt.Sprintf("There is no ticket %q. Tickets are listed by `auditlb ticket list`.", id.ValueString()))
 		return
-	}
-	if err != nil {
+	case errors.As(err, &stopped):
+		resp.Diagnostics.AddAttributeError(path.Root("wait_for"), stopped.summary, stopped.detail)
+		return
+	case err != nil:
 		addCallError(&resp.Diagnostics, "Can't read change ticket "+id.ValueString(), err)
 		return
 	}
 	model := changeTicketOf(ticket, time.Now())
+	model.WaitFor, model.Timeout = waitFor, timeout
 	resp.Diagnostics.Append(resp.State.Set(ctx, &model)...)
 }
 
-func changeTicketOf(t *api.Ticket, now time.Time) changeTicketModel {
-	model := changeTicketModel{
-		ID:                types.StringValue(t.ID),
-		Valid:             types.BoolValue(t.State == stateApproved && !now.Before(t.NotBefore) && now.Before(t.NotAfter)),
-		Type:              types.StringValue(t.Type),
-		Title:             types.StringValue(t.Title),
-		Reason:            types.StringValue(t.Reason),
-		URL:               stringOrNull(t.URL),
-		State:             types.StringValue(t.State),
-		Requester:         types.StringValue(t.Requester),
-		RequestedAt:       timeValue(t.RequestedAt),
-		Scope:             ticketScope{Addresses: orEmpty(t.Scope.Addresses), Operations: orEmpty(t.Scope.Operations)},
-		NotBefore:         timeValue(t.NotBefore),
-		NotAfter:          timeValue(t.NotAfter),
-		RequiredApprovals: types.Int64Value(int64(t.RequiredApprovals)),
-		Approvals:         make([]ticketApproval, len(t.Approvals)),
-		Revision:          types.Int64Value(t.Revision),
+// read returns a ticket, as it is or as it was waited for.
+func (d *changeTicketDataSource) read(ctx context.Context, id string, waitFor, timeout types.String) (*api.Ticket, error) {
+	read := func(ctx context.Context) (*api.Ticket, error) { return d.client.Ticket(ctx, id) }
+	if waitFor.IsNull() {
+		return read(ctx)
 	}
-	for i, a := range t.Approvals {
-		model.Approvals[i] = ticketApproval{By: types.StringValue(a.By), At: timeValue(a.At), Comment: stringOrNull(a.Comment)}
+	limit := defaultWaitTimeout
+	if !timeout.IsNull() {
+		var err error
+		if limit, err = lb.ParseDuration(timeout.ValueString()); err != nil {
+			return nil, fmt.Errorf("timeout: %w", err)
+		}
 	}
-	if c := t.Closure; c != nil {
-		model.Closure = &ticketClosure{By: types.StringValue(c.By), At: timeValue(c.At), Result: stringOrNull(c.Result)}
-	}
-	return model
-}
-
-func orEmpty(s []string) []string {
-	if s == nil {
-		return []string{}
-	}
-	return s
+	return awaitApproval(ctx, read, limit.Std())
 }
 
 // choice lists what an attribute may be, for descriptions.

@@ -15,14 +15,14 @@ import (
 )
 
 // addViolations puts each violation on the attribute that caused it.
-func (c codec) addViolations(diags *diag.Diagnostics, subject string, vs lb.Violations, note string) {
+func (c codec) addViolations(diags *diag.Diagnostics, summary string, vs lb.Violations, note string) {
 	for _, v := range vs {
 		at := c.attributePath(v.Pointer)
 		if at.Equal(path.Empty()) {
-			diags.AddError("Invalid "+subject, upperFirst(v.Detail)+"."+note)
+			diags.AddError(summary, upperFirst(v.Detail)+"."+note)
 			continue
 		}
-		diags.AddAttributeError(visiblePath(at), "Invalid "+subject, fmt.Sprintf("%s: %s.%s", at, v.Detail, note))
+		diags.AddAttributeError(visiblePath(at), summary, fmt.Sprintf("%s: %s.%s", at, v.Detail, note))
 	}
 }
 
@@ -50,11 +50,11 @@ func visiblePath(at path.Path) path.Path {
 func (c codec) addError(diags *diag.Diagnostics, at lb.Address, doing lb.Op, revision int64, err error) {
 	var violations lb.Violations
 	if errors.As(err, &violations) {
-		c.addViolations(diags, at.String(), violations, "")
+		c.addViolations(diags, "Invalid "+at.String(), violations, "")
 		return
 	}
 	var problem *api.Problem
-	if !errors.As(err, &problem) {
+	if !errors.As(err, &problem) || errors.Is(err, client.ErrLogin) {
 		addCallError(diags, fmt.Sprintf("Can't %s %s", doing, at), err)
 		return
 	}
@@ -66,8 +66,11 @@ func (c codec) addError(diags *diag.Diagnostics, at lb.Address, doing lb.Op, rev
 			fmt.Sprintf("%s is still in use", at),
 			fmt.Sprintf("It is referred to by %s. Remove those references first, or delete those objects in the same configuration.%s", strings.Join(problem.Referents, ", "), trace(problem)),
 		)
+	case problem.Code == api.CodeTicketDiffers:
+		c.addViolations(diags, fmt.Sprintf("%s is not as it was approved", at), problem.Violations,
+			" Plan again and have exactly that approved."+trace(problem))
 	case len(problem.Violations) > 0:
-		c.addViolations(diags, at.String(), problem.Violations, trace(problem))
+		c.addViolations(diags, "Invalid "+at.String(), problem.Violations, trace(problem))
 	default:
 		diags.AddError(fmt.Sprintf("Can't %s %s", doing, at), upperFirst(problem.Detail)+trace(problem))
 	}
@@ -122,6 +125,8 @@ func trace(p *api.Problem) string {
 func addCallError(diags *diag.Diagnostics, summary string, err error) {
 	var problem *api.Problem
 	switch {
+	case errors.Is(err, client.ErrLogin):
+		diags.AddError(summary, "No session could be had: "+err.Error()+". See oidc in the provider block.")
 	case errors.As(err, &problem):
 		diags.AddError(summary, upperFirst(problem.Detail)+trace(problem))
 	case client.IsUnreachable(err):

@@ -1,5 +1,5 @@
 // Package provider is the Terraform provider for auditlb: pools, listeners,
-// routes and certificates as resources, the log as data.
+// routes, certificates, freeze windows and policies as resources, the log as data.
 package provider
 
 import (
@@ -47,7 +47,7 @@ func (p *auditlbProvider) Schema(_ context.Context, _ provider.SchemaRequest, re
 
 // Resources implements [provider.Provider].
 func (p *auditlbProvider) Resources(context.Context) []func() resource.Resource {
-	return []func() resource.Resource{newPoolResource, newListenerResource, newRouteResource, newCertificateResource}
+	return []func() resource.Resource{newPoolResource, newListenerResource, newRouteResource, newCertificateResource, newFreezeWindowResource, newPolicyResource}
 }
 
 // DataSources implements [provider.Provider].
@@ -74,21 +74,26 @@ func (p *auditlbProvider) Configure(ctx context.Context, req provider.ConfigureR
 		return
 	}
 	run.Claims.ToolVersion = boundText(req.TerraformVersion, api.MaxRunClaimLength)
+	used := declared.caller(p.env)
 	c, err := client.New(client.Config{
-		Endpoint:     declared.get(p.env, "endpoint"),
-		InsecureHTTP: insecureHTTP,
-		CACertPEM:    declared.get(p.env, "ca_cert_pem"),
-		Token:        declared.token(p.env),
-		Ticket:       declared.get(p.env, "change_ticket"),
-		Run:          run.ID,
-		UserAgent:    fmt.Sprintf("terraform-provider-auditlb/%s (%s/%s)", p.version, run.Claims.Tool, run.Claims.ToolVersion),
+		Endpoint:      declared.get(p.env, "endpoint"),
+		InsecureHTTP:  insecureHTTP,
+		CACertPEM:     declared.get(p.env, "ca_cert_pem"),
+		ClientCertPEM: used.certPEM,
+		ClientKeyPEM:  used.keyPEM,
+		Token:         used.token,
+		Login:         used.login,
+		Ticket:        declared.get(p.env, "change_ticket"),
+		Run:           run.ID,
+		UserAgent:     fmt.Sprintf("terraform-provider-auditlb/%s (%s/%s)", p.version, run.Claims.Tool, run.Claims.ToolVersion),
 	})
 	if err != nil {
 		addSettingError(&resp.Diagnostics, declared, p.env, err)
 		return
 	}
+	tflog.Info(ctx, "found a credential", used.logFields())
 	if err := registerRun(ctx, c, run); err != nil {
-		addRegisterError(&resp.Diagnostics, c.Endpoint(), err)
+		addRegisterError(&resp.Diagnostics, c.Endpoint(), used, err)
 		return
 	}
 	tflog.Info(ctx, "registered the run", map[string]any{"run": run.ID, "system": run.Claims.System, "endpoint": c.Endpoint()})
@@ -116,7 +121,10 @@ func registerRun(ctx context.Context, c *client.Client, run runIdentity) error {
 
 // addSettingError points at the setting that a client can't be made of.
 func addSettingError(diags *diag.Diagnostics, s settings, env environment, err error) {
-	name := map[error]string{client.ErrEndpoint: "endpoint", client.ErrToken: "token", client.ErrCACert: "ca_cert_pem"}
+	name := map[error]string{
+		client.ErrEndpoint: "endpoint", client.ErrToken: "token", client.ErrCACert: "ca_cert_pem",
+		client.ErrClientCert: "client_cert_pem", client.ErrClientKey: "client_key_pem",
+	}
 	for sentinel, setting := range name {
 		if !errors.Is(err, sentinel) {
 			continue
@@ -125,20 +133,32 @@ func addSettingError(diags *diag.Diagnostics, s settings, env environment, err e
 		if s.get(env, setting) == "" {
 			summary = "Missing " + setting
 		}
-		diags.AddAttributeError(path.Root(setting), summary,
-			fmt.Sprintf("%s. Set %s in the provider block, or the environment variable %s.", upperFirst(err.Error()), setting, envName(setting)))
+		detail := fmt.Sprintf("%s. Set %s in the provider block, or the environment variable %s.", upperFirst(err.Error()), setting, envName(setting))
+		if setting == "token" {
+			detail += " " + loginHint(env) + fmt.Sprintf(" Or show a client certificate: set client_cert_pem and client_key_pem (%s and %s).", envName("client_cert_pem"), envName("client_key_pem"))
+		}
+		diags.AddAttributeError(path.Root(setting), summary, detail)
 		return
 	}
 	diags.AddError("Can't set up the client", upperFirst(err.Error())+".")
 }
 
 // addRegisterError reports that the first call failed: mostly it is the
-// endpoint or the token.
-func addRegisterError(diags *diag.Diagnostics, endpoint string, err error) {
-	if client.HasCode(err, api.CodeUnauthenticated) {
+// endpoint or the credential.
+func addRegisterError(diags *diag.Diagnostics, endpoint string, used caller, err error) {
+	switch {
+	case used.certPEM != "" && client.IsHandshakeRefused(err):
+		diags.AddAttributeError(path.Root("client_cert_pem"), "The client certificate was refused",
+			fmt.Sprintf("%s ended the TLS handshake: %s. Check that client_cert_pem (or %s) has not ended, is good for clients, and comes with its chain from an authority that the runtime trusts (client_ca_file).", endpoint, err, envName("client_cert_pem")))
+	case used.byCertificate() && client.HasCode(err, api.CodeUnauthenticated):
+		diags.AddAttributeError(path.Root("client_cert_pem"), "The client certificate was refused",
+			fmt.Sprintf("%s lets nobody in with it: %s. Check that the runtime takes client certificates (client_ca_file), that one of its client_certificate blocks matches a name of client_cert_pem (or %s), and that it has not ended.", endpoint, err, envName("client_cert_pem")))
+	case errors.Is(err, client.ErrLogin):
+		addLoginError(diags, endpoint, used.credential, err)
+	case used.login == nil && client.HasCode(err, api.CodeUnauthenticated):
 		diags.AddAttributeError(path.Root("token"), "The token was refused",
 			fmt.Sprintf("%s doesn't accept it: it is unknown, revoked or has ended. Set token in the provider block, or the environment variable %s. A new one comes from `auditlb token create`. (%s)", endpoint, envName("token"), err))
-		return
+	default:
+		addCallError(diags, "Can't register the run at "+endpoint, err)
 	}
-	addCallError(diags, "Can't register the run at "+endpoint, err)
 }

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/big"
@@ -44,7 +45,7 @@ func newObjectResource(c codec) resource.Resource {
 
 // Metadata implements [resource.Resource].
 func (r *objectResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
-	resp.TypeName = req.ProviderTypeName + "_" + string(r.kind)
+	resp.TypeName = req.ProviderTypeName + "_" + cmp.Or(r.resourceName, string(r.kind))
 }
 
 // Schema implements [resource.Resource].

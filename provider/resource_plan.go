@@ -38,7 +38,7 @@ func (r *objectResource) ValidateConfig(_ context.Context, req resource.Validate
 			}
 		}
 	}
-	r.addViolations(&resp.Diagnostics, string(r.kind), lb.Settled(r.kind, violations, f.unknown), "")
+	r.addViolations(&resp.Diagnostics, "Invalid "+string(r.kind), lb.Settled(r.kind, violations, f.unknown), "")
 }
 
 func (r *objectResource) addInvalid(diags *diag.Diagnostics, err error) {
@@ -46,7 +46,7 @@ func (r *objectResource) addInvalid(diags *diag.Diagnostics, err error) {
 	if !errors.As(err, &violations) {
 		violations = lb.Violations{{Detail: err.Error()}}
 	}
-	r.addViolations(diags, string(r.kind), violations, "")
+	r.addViolations(diags, "Invalid "+string(r.kind), violations, "")
 }
 
 // ModifyPlan implements [resource.ResourceWithModifyPlan]. It fills in what can

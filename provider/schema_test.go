@@ -28,6 +28,8 @@ func TestEverySchemaCoversItsObject(t *testing.T) {
 					Forward: map[string]lb.ForwardTarget{"*": {}}, Redirect: &lb.Redirect{}, FixedResponse: &lb.FixedResponse{},
 					Rewrite: &lb.Rewrite{}, Mirror: &lb.Mirror{},
 				}
+			case *lb.Policy:
+				obj.Rules = map[string]lb.PolicyRule{"*": {}}
 			}
 			obj.Normalize()
 			normal, err := normalOf(obj)
@@ -97,6 +99,8 @@ func TestSchemaDefaultsAreThoseOfTheObject(t *testing.T) {
 			"request_headers": empty, "response_headers": empty,
 		},
 		lb.KindCertificate: {},
+		lb.KindFreeze:      {},
+		lb.KindPolicy:      {"rules": map[string]any{"*": empty}},
 	} {
 		c := codecOf(kind)
 		f, err := c.encode(valueOf(t, kind, declared))

@@ -30,7 +30,7 @@ type layer struct {
 // parts are what a running balancer is put together from.
 var parts = []string{
 	"runtime/server", "runtime/decision", "runtime/dataplane", "runtime/store", "runtime/agebox",
-	"runtime/control", "runtime/audit", "runtime/ticket", "runtime/identity", "runtime/lb",
+	"runtime/authority", "runtime/control", "runtime/policy", "runtime/audit", "runtime/ticket", "runtime/identity", "runtime/lb",
 }
 
 var layers = []layer{
@@ -45,7 +45,9 @@ var layers = []layer{
 	{path: "runtime/runtimetest", imports: append([]string{"runtime/daemon", "runtime/client", "runtime/api"}, parts...)},
 	{path: "runtime/server", imports: []string{"runtime/api", "runtime/control", "runtime/audit", "runtime/ticket", "runtime/identity", "runtime/lb"}},
 	{path: "runtime/store", imports: []string{"runtime/control", "runtime/audit", "runtime/ticket", "runtime/identity", "runtime/lb"}},
-	{path: "runtime/control", imports: []string{"runtime/audit", "runtime/ticket", "runtime/identity", "runtime/lb"}},
+	{path: "runtime/control", imports: []string{"runtime/policy", "runtime/audit", "runtime/ticket", "runtime/identity", "runtime/lb"}},
+	// Speaks to systems that know nothing of the write path, and is asked by way of it.
+	{path: "runtime/authority", imports: []string{"runtime/ticket", "runtime/lb"}},
 	// The data plane is handed snapshots: it never sees a store or the write path.
 	{path: "runtime/dataplane", imports: []string{"runtime/lb"}},
 	{path: "runtime/decision", imports: []string{"runtime/dataplane"}},
@@ -54,6 +56,7 @@ var layers = []layer{
 	{path: "runtime/agebox"},
 	{path: "runtime/identity", imports: []string{"runtime/lb"}},
 	{path: "runtime/ticket", imports: []string{"runtime/lb"}, pure: true},
+	{path: "runtime/policy", imports: []string{"runtime/lb"}, pure: true},
 	{path: "runtime/audit", imports: []string{"runtime/lb"}, pure: true},
 	// lb reads addresses with net.SplitHostPort and TLS key pairs from memory.
 	{path: "runtime/lb", pure: true, except: []string{"net"}},
@@ -95,6 +98,8 @@ func TestABrokenDirectionIsFound(t *testing.T) {
 		{"data plane to a package of its own", "/runtime/dataplane", module + "/runtime/dataplane/health", true},
 		{"data plane to store", "/runtime/dataplane/health", module + "/runtime/store/sqlite", false},
 		{"data plane to control", "/runtime/dataplane", module + "/runtime/control", false},
+		{"authority to control", "/runtime/authority", module + "/runtime/control", false},
+		{"policy to ticket", "/runtime/policy", module + "/runtime/ticket", false},
 		{"control to store", "/runtime/control", module + "/runtime/store/sqlite", false},
 		{"client to server", "/runtime/client", module + "/runtime/server", false},
 		{"lb to audit", "/runtime/lb", module + "/runtime/audit", false},

@@ -12,9 +12,9 @@ import (
 type Runtime struct{ *runtimetest.Runtime }
 
 // Start boots a runtime that lives as long as the test.
-func Start(t testing.TB) *Runtime {
+func Start(t testing.TB, opts ...runtimetest.Option) *Runtime {
 	t.Helper()
-	return &Runtime{runtimetest.Start(t)}
+	return &Runtime{runtimetest.Start(t, opts...)}
 }
 
 // KeyPair makes a self-signed certificate for names, with its key, in PEM.

@@ -34,6 +34,8 @@ type Entry struct {
 	Plan int64 `json:"plan,omitzero"`
 	// Unplanned marks an apply that no plan announced.
 	Unplanned bool `json:"unplanned,omitzero"`
+	// Emergency marks what was done, or tried, under an emergency ticket.
+	Emergency bool `json:"emergency,omitzero"`
 	// Outcome is "ok" or "refused".
 	Outcome string `json:"outcome"`
 	// Code is the problem code of a refusal.
@@ -49,16 +51,25 @@ var EntryTypes = []string{"plan", "apply", "reject", "ticket", "run", "drift", "
 type Actor struct {
 	// Name is the actor's name: a token's owner, or system/… for the runtime itself.
 	Name string `json:"name"`
-	// Credential identifies what they showed, such as "token/4f0c…"; never a secret.
+	// Credential identifies what they showed: "token/…", "session/…" or
+	// "certificate/…"; never a secret.
 	Credential string `json:"credential,omitzero"`
 	Role       string `json:"role,omitzero"`
+	// Provider, Issuer and Subject are an identity provider's word for the actor:
+	// its name in the configuration, and what its token said.
+	Provider string `json:"provider,omitzero"`
+	Issuer   string `json:"issuer,omitzero"`
+	Subject  string `json:"subject,omitzero"`
 }
 
-// RunRef ties an entry to a run. Verified is true once a token of the run's CI
-// proves it; until then the id is only claimed.
+// RunRef ties an entry to a run.
 type RunRef struct {
-	ID       string `json:"id"`
-	Verified bool   `json:"verified"`
+	ID string `json:"id"`
+	// Verified is true when the caller's credential proves that they are the run;
+	// without it the id is only claimed.
+	Verified bool `json:"verified"`
+	// Proved is what the credential said of the run, by the names of RunClaims.
+	Proved map[string]string `json:"proved,omitzero"`
 }
 
 // Request is the call that made an entry.
@@ -93,8 +104,21 @@ type EntryBody struct {
 	Unknown []string `json:"unknown,omitzero"`
 	// Warnings are what a plan was answered with.
 	Warnings []string `json:"warnings,omitzero"`
+	// Rules are the rules of policies that decided on a change.
+	Rules []RuleOutcome `json:"rules,omitzero"`
 	// Refusal is why a call was refused.
 	Refusal *Refusal `json:"refusal,omitzero"`
+}
+
+// RuleOutcome is what a policy's rule said of a change.
+type RuleOutcome struct {
+	// Policy is the policy's name, and Revision the one that decided.
+	Policy   string `json:"policy"`
+	Revision int64  `json:"revision"`
+	Rule     string `json:"rule"`
+	// Result is passed, denied, error, or skipped because of an emergency.
+	Result  string `json:"result"`
+	Message string `json:"message,omitzero"`
 }
 
 // Refusal is the recorded reason of a refused call.

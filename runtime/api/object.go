@@ -17,6 +17,7 @@ const (
 	HeaderIfMatch        = "If-Match"
 	HeaderIfNoneMatch    = "If-None-Match"
 	HeaderETag           = "ETag"
+	HeaderLastEventID    = "Last-Event-ID"
 )
 
 // Media types.

@@ -66,14 +66,27 @@ func operations() []Operation {
 			query("type", "Type of entry: "+strings.Join(EntryTypes, ", ")+"."), query("since", "RFC 3339 time, inclusive."), query("until", "RFC 3339 time, exclusive."), patchParam,
 		}, pageParams...)},
 		{ID: "getEntry", Method: "GET", Path: "/v1/entries/{seq}", Summary: "Show an entry with its body and patch.", Response: EntryRecord{}},
+		{ID: "streamEvents", Method: "GET", Path: "/v1/events", Summary: "Follow the log: server-sent events, each with an entry's header.", Content: "text/event-stream", Params: []Param{
+			query("after", "Begin after this entry's seq. Left out: with what comes next."), query("type", "Type of entry: "+strings.Join(EntryTypes, ", ")+"."),
+			query("emergency", "`true`: only what was done or tried under emergency tickets."), query("follow", "`false`: end with what there is now."),
+			{Name: HeaderLastEventID, In: "header", Description: "The seq of the event that was seen last, as browsers send it by themselves."},
+		}},
 		{ID: "openTicket", Method: "POST", Path: "/v1/tickets", Summary: "Open a change ticket.", Request: TicketRequest{}, Response: Ticket{}, Success: []int{http.StatusCreated}, Params: []Param{keyHeader}},
 		{ID: "listTickets", Method: "GET", Path: "/v1/tickets", Summary: "List tickets, latest change first.", Response: TicketList{}, Params: append([]Param{query("state", "Only tickets in this state.")}, pageParams...)},
 		{ID: "getTicket", Method: "GET", Path: "/v1/tickets/{id}", Summary: "Show a ticket.", Response: Ticket{}},
-		{ID: "actOnTicket", Method: "POST", Path: "/v1/tickets/{id}/{action}", Summary: "Approve, reject, cancel or close a ticket.", Request: TicketAction{}, Response: Ticket{}, Params: []Param{keyHeader}},
+		{ID: "amendTicket", Method: "PUT", Path: "/v1/tickets/{id}", Summary: "Change what a ticket asks for. Unless that is the same as before, its approvals are void.", Request: TicketRequest{}, Response: Ticket{}, Params: []Param{keyHeader}},
+		{ID: "listTicketEffects", Method: "GET", Path: "/v1/tickets/{id}/effects", Summary: "List what a bound ticket covers, with the differences.", Response: TicketEffectList{}, Params: pageParams},
+		{ID: "actOnTicket", Method: "POST", Path: "/v1/tickets/{id}/{action}", Summary: "Submit, approve, reject, cancel, close or review a ticket.", Request: TicketAction{}, Response: Ticket{}, Params: []Param{keyHeader}},
 		{ID: "createToken", Method: "POST", Path: "/v1/tokens", Summary: "Create a token. Its secret is answered once.", Request: TokenRequest{}, Response: TokenCreated{}, Success: []int{http.StatusCreated}},
 		{ID: "listTokens", Method: "GET", Path: "/v1/tokens", Summary: "List tokens, without secrets.", Response: TokenList{}},
 		{ID: "revokeToken", Method: "DELETE", Path: "/v1/tokens/{id}", Summary: "Revoke a token.", Response: Token{}, Params: []Param{keyHeader}},
-		{ID: "whoami", Method: "GET", Path: "/v1/whoami", Summary: "Show who the token says you are.", Response: Actor{}},
+		{ID: "openSession", Method: "POST", Path: "/v1/sessions", Summary: "Exchange an identity provider's token for a session. Its secret is answered once.", Open: true, Request: SessionRequest{}, Response: Session{}, Success: []int{http.StatusCreated}},
+		{ID: "whoami", Method: "GET", Path: "/v1/whoami", Summary: "Show who the token says you are.", Response: Identity{}},
+		{ID: "explainAccess", Method: "GET", Path: "/v1/access", Summary: "Say whether a change would be admitted now, and why.", Response: Access{}, Params: []Param{
+			{Name: "address", In: "query", Description: "What would be changed, such as pool/web.", Required: true},
+			{Name: "op", In: "query", Description: "What would be done: create, update or delete.", Required: true},
+			query("ticket", "Id of the ticket that would be named."), query("as", "Name of the actor who would do it; left out: the caller."),
+		}},
 		{ID: "openapi", Method: "GET", Path: "/v1/openapi.json", Summary: "This document.", Open: true, Response: map[string]any{}},
 		{ID: "checkpoint", Method: "GET", Path: "/tlog/checkpoint", Summary: "The log's latest signed checkpoint (C2SP tlog-checkpoint).", Open: true, Content: "text/plain; charset=utf-8"},
 		{ID: "healthz", Method: "GET", Path: "/healthz", Summary: "Whether the process is alive.", Open: true, Content: "text/plain; charset=utf-8"},
@@ -92,11 +105,12 @@ func operations() []Operation {
 }
 
 func objectOperations(kind lb.Kind) []Operation {
-	title := strings.ToUpper(string(kind)[:1]) + string(kind)[1:]
+	capital := func(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+	title, titles := capital(string(kind)), capital(kind.Plural())
 	base := "/v1/" + kind.Plural()
 	write := append([]Param{ticketParam, ifMatch}, callHeaders...)
 	return []Operation{
-		{ID: "list" + title + "s", Kind: kind, Method: "GET", Path: base, Summary: "List " + kind.Plural() + " by name.", Response: ObjectList{}, Params: pageParams},
+		{ID: "list" + titles, Kind: kind, Method: "GET", Path: base, Summary: "List " + kind.Plural() + " by name.", Response: ObjectList{}, Params: pageParams},
 		{ID: "get" + title, Kind: kind, Method: "GET", Path: base + "/{name}", Summary: "Show a " + string(kind) + ".", Response: Object{}},
 		{ID: "put" + title, Kind: kind, Method: "PUT", Path: base + "/{name}", Summary: "Create or update a " + string(kind) + ".", Request: WriteBody(kind), Response: Object{}, Success: []int{http.StatusOK, http.StatusCreated}, Params: append(write, ifNoneMatch)},
 		{ID: "delete" + title, Kind: kind, Method: "DELETE", Path: base + "/{name}", Summary: "Delete a " + string(kind) + " that nothing refers to.", Response: Deleted{}, Params: write},
@@ -113,6 +127,10 @@ func WriteBody(kind lb.Kind) any {
 		return lb.Listener{}
 	case lb.KindRoute:
 		return lb.Route{}
+	case lb.KindFreeze:
+		return lb.Freeze{}
+	case lb.KindPolicy:
+		return lb.Policy{}
 	}
 	return CertificateWrite{}
 }

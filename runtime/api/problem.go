@@ -40,6 +40,24 @@ const (
 	CodeTicketExists       Code = "ticket_exists"
 	CodeTicketState        Code = "ticket_wrong_state"
 	CodeTicketSelfApproval Code = "ticket_self_approval"
+	CodeTicketUsedUp       Code = "ticket_used_up"
+	CodeTicketApprover     Code = "ticket_approver_applies"
+	CodeTicketNotCovered   Code = "ticket_effect_not_covered"
+	CodeTicketDiffers      Code = "ticket_effect_differs"
+	CodeTicketSelfReview   Code = "ticket_self_review"
+	CodeTicketUnreviewed   Code = "ticket_unreviewed"
+	CodeTicketNotRequester Code = "ticket_not_requester"
+	CodeTicketEffects      Code = "ticket_effects_changed"
+	CodeTicketElsewhere    Code = "ticket_lives_elsewhere"
+	CodeTicketAuthority    Code = "ticket_authority_unavailable"
+	CodeFrozen             Code = "frozen"
+	CodePolicyDenied       Code = "policy_denied"
+	CodeScope              Code = "scope_insufficient"
+	CodeTooManyFailures    Code = "too_many_failures"
+	CodeTooManyStreams     Code = "too_many_streams"
+	CodeLoginUnavailable   Code = "login_unavailable"
+	CodeTokenUsedUp        Code = "token_used_up"
+	CodeRunContradicts     Code = "run_contradicts_token"
 	CodeRunUnknown         Code = "run_unknown"
 	CodeLogFull            Code = "log_full"
 	CodeLogUnavailable     Code = "log_unavailable"
@@ -76,6 +94,24 @@ var Statuses = map[Code]int{
 	CodeTicketExists:       http.StatusConflict,
 	CodeTicketState:        http.StatusConflict,
 	CodeTicketSelfApproval: http.StatusForbidden,
+	CodeTicketUsedUp:       http.StatusForbidden,
+	CodeTicketApprover:     http.StatusForbidden,
+	CodeTicketNotCovered:   http.StatusForbidden,
+	CodeTicketDiffers:      http.StatusForbidden,
+	CodeTicketSelfReview:   http.StatusForbidden,
+	CodeTicketUnreviewed:   http.StatusConflict,
+	CodeTicketNotRequester: http.StatusForbidden,
+	CodeTicketEffects:      http.StatusConflict,
+	CodeTicketElsewhere:    http.StatusConflict,
+	CodeTicketAuthority:    http.StatusFailedDependency,
+	CodeFrozen:             http.StatusForbidden,
+	CodePolicyDenied:       http.StatusForbidden,
+	CodeScope:              http.StatusForbidden,
+	CodeTooManyFailures:    http.StatusTooManyRequests,
+	CodeTooManyStreams:     http.StatusServiceUnavailable,
+	CodeLoginUnavailable:   http.StatusServiceUnavailable,
+	CodeTokenUsedUp:        http.StatusForbidden,
+	CodeRunContradicts:     http.StatusForbidden,
 	CodeRunUnknown:         http.StatusUnprocessableEntity,
 	CodeLogFull:            http.StatusInsufficientStorage,
 	CodeLogUnavailable:     http.StatusServiceUnavailable,

@@ -38,12 +38,24 @@ const (
 type Run struct {
 	ID     string    `json:"id"`
 	Claims RunClaims `json:"claimed"`
+	// Proof is what a token of the run's CI proved of it; nil as long as none did.
+	Proof *RunProof `json:"proof,omitzero"`
 	// RegisteredBy is the actor who registered the run first.
 	RegisteredBy string    `json:"registered_by"`
 	FirstSeen    time.Time `json:"first_seen"`
 	// Seq is the entry that recorded the registration, or its latest update.
 	Seq    int64     `json:"seq"`
 	Counts RunCounts `json:"counts"`
+}
+
+// RunProof is an identity provider's word for a run. It stands apart from what
+// the run claims.
+type RunProof struct {
+	Provider string `json:"provider"`
+	Issuer   string `json:"issuer"`
+	Subject  string `json:"subject"`
+	// Facts are what the token said, by the names of RunClaims.
+	Facts map[string]string `json:"facts,omitzero"`
 }
 
 // RunCounts says what a run has left in the log.

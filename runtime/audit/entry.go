@@ -71,8 +71,10 @@ type Entry struct {
 	EffectDigest string `json:"effect_digest,omitzero"`
 	// Plan is the plan entry that an apply fulfils; Unplanned marks an apply
 	// without one.
-	Plan      int64  `json:"plan,omitzero"`
-	Unplanned bool   `json:"unplanned,omitzero"`
+	Plan      int64 `json:"plan,omitzero"`
+	Unplanned bool  `json:"unplanned,omitzero"`
+	// Emergency marks what was done, or tried, under an emergency ticket.
+	Emergency bool   `json:"emergency,omitzero"`
 	Outcome   string `json:"outcome"`
 	// Code is the problem code of a refusal.
 	Code       string `json:"code,omitzero"`
@@ -87,12 +89,22 @@ type Actor struct {
 	Name       string `json:"name"`
 	Credential string `json:"credential,omitzero"`
 	Role       string `json:"role,omitzero"`
+	// Provider, Issuer and Subject are an identity provider's word for the actor:
+	// the name it has in the configuration, and what its token says.
+	Provider string `json:"provider,omitzero"`
+	Issuer   string `json:"issuer,omitzero"`
+	Subject  string `json:"subject,omitzero"`
 }
 
-// RunRef names the run of a call. Verified is set once a token proves it.
+// RunRef names the run of a call.
 type RunRef struct {
-	ID       string `json:"id"`
-	Verified bool   `json:"verified"`
+	ID string `json:"id"`
+	// Verified is set when the caller's credential proves that they are the run;
+	// without it the id is only what they claim.
+	Verified bool `json:"verified"`
+	// Proved is what the credential says of the run, by the names that claims
+	// have. What the run claims itself stands in the run's own entry.
+	Proved map[string]string `json:"proved,omitzero"`
 }
 
 // Request is the call that made an entry.
@@ -112,7 +124,20 @@ type Body struct {
 	Unknown []string       `json:"unknown,omitzero"`
 	// Warnings are what a plan was answered with.
 	Warnings []string `json:"warnings,omitzero"`
-	Refusal  *Refusal `json:"refusal,omitzero"`
+	// Rules are the rules of policies that decided on a change.
+	Rules   []RuleOutcome `json:"rules,omitzero"`
+	Refusal *Refusal      `json:"refusal,omitzero"`
+}
+
+// RuleOutcome is what a policy's rule said of a change.
+type RuleOutcome struct {
+	// Policy is the policy's name, and Revision the one that decided.
+	Policy   string `json:"policy"`
+	Revision int64  `json:"revision"`
+	Rule     string `json:"rule"`
+	// Result is passed, denied, error or skipped.
+	Result  string `json:"result"`
+	Message string `json:"message,omitzero"`
 }
 
 // Refusal is why a call was refused.

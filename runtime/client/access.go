@@ -3,8 +3,10 @@ package client
 import (
 	"context"
 	"net/http"
+	"net/url"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
 // TicketVerb is what can be done to a ticket.
@@ -16,6 +18,8 @@ const (
 	Reject  TicketVerb = "reject"
 	Cancel  TicketVerb = "cancel"
 	Close   TicketVerb = "close"
+	Submit  TicketVerb = "submit"
+	Review  TicketVerb = "review"
 )
 
 // OpenTicket opens a change ticket.
@@ -40,7 +44,19 @@ func (c *Client) Tickets(ctx context.Context, state string, page Page) (*api.Tic
 	return out, c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "tickets"}, query: q}, out)
 }
 
-// ActOnTicket approves, rejects, cancels or closes a ticket.
+// AmendTicket changes what a ticket asks for.
+func (c *Client) AmendTicket(ctx context.Context, id string, req api.TicketRequest) (*api.Ticket, error) {
+	out := &api.Ticket{}
+	return out, c.do(ctx, call{method: http.MethodPut, path: []string{"v1", "tickets", id}, body: req}, out)
+}
+
+// TicketEffects returns a page of what a bound ticket covers.
+func (c *Client) TicketEffects(ctx context.Context, id string, page Page) (*api.TicketEffectList, error) {
+	out := &api.TicketEffectList{}
+	return out, c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "tickets", id, "effects"}, query: page.query()}, out)
+}
+
+// ActOnTicket submits, approves, rejects, cancels, closes or reviews a ticket.
 func (c *Client) ActOnTicket(ctx context.Context, id string, verb TicketVerb, action api.TicketAction) (*api.Ticket, error) {
 	out := &api.Ticket{}
 	return out, c.do(ctx, call{method: http.MethodPost, path: []string{"v1", "tickets", id, string(verb)}, body: action}, out)
@@ -65,7 +81,29 @@ func (c *Client) RevokeToken(ctx context.Context, id string) (*api.Token, error)
 }
 
 // Whoami returns whom the client's token speaks for.
-func (c *Client) Whoami(ctx context.Context) (*api.Actor, error) {
-	out := &api.Actor{}
+func (c *Client) Whoami(ctx context.Context) (*api.Identity, error) {
+	out := &api.Identity{}
 	return out, c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "whoami"}}, out)
+}
+
+// AccessQuery asks whether a change would be admitted.
+type AccessQuery struct {
+	Address lb.Address
+	Op      lb.Op
+	// Ticket is the ticket that would be named; empty: any that there is.
+	Ticket string
+	// As is the actor who would make the change; empty: the caller.
+	As string
+}
+
+// ExplainAccess says whether a change would be admitted now, and why.
+func (c *Client) ExplainAccess(ctx context.Context, q AccessQuery) (*api.Access, error) {
+	values := url.Values{"address": {q.Address.String()}, "op": {string(q.Op)}}
+	for name, value := range map[string]string{"ticket": q.Ticket, "as": q.As} {
+		if value != "" {
+			values.Set(name, value)
+		}
+	}
+	out := &api.Access{}
+	return out, c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "access"}, query: values}, out)
 }

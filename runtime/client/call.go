@@ -58,24 +58,60 @@ func (c *Client) roundTrip(ctx context.Context, k call, accept string) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	resp, err := c.http.Do(req)
+	if c.sessions == nil {
+		if c.cfg.Token != "" { // else a client certificate speaks
+			req = authorized(req, c.cfg.Token)
+		}
+		data, _, err := c.send(k, req)
+		return data, err
+	}
+	bearer, err := c.sessions.bearer(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", k.method, k.urlPath(), err)
+	}
+	data, _, err := c.send(k, authorized(req, bearer))
+	if !HasCode(err, api.CodeUnauthenticated) {
+		return data, err
+	}
+	// The runtime was restarted, or the session was revoked. The call has not
+	// happened, or its idempotency key, which stays the same, tells what it did.
+	if bearer, err = c.sessions.replace(ctx, bearer); err != nil {
+		return nil, fmt.Errorf("%s %s: %w", k.method, k.urlPath(), err)
+	}
+	data, _, err = c.send(k, authorized(req, bearer))
+	return data, err
+}
+
+// authorized returns the request with a bearer token. The request itself stays
+// as it is, since the transport may not be done with it.
+func authorized(req *retryablehttp.Request, bearer api.Secret) *retryablehttp.Request {
+	req = req.WithContext(req.Context())
+	req.Header = req.Header.Clone()
+	req.Header.Set("Authorization", "Bearer "+bearer.Reveal())
+	return req
+}
+
+// send makes the attempts of a call and returns a successful answer.
+func (c *Client) send(k call, req *retryablehttp.Request) ([]byte, http.Header, error) {
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s %s: %w", k.method, k.urlPath(), err)
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, MaxResponseBytes+1))
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: read answer: %w", k.method, k.urlPath(), err)
+		return nil, nil, fmt.Errorf("%s %s: read answer: %w", k.method, k.urlPath(), err)
 	}
 	if len(data) > MaxResponseBytes {
-		return nil, &UnexpectedError{Method: k.method, Path: k.urlPath(), Reason: fmt.Sprintf("the answer is larger than %d bytes", MaxResponseBytes)}
+		return nil, nil, &UnexpectedError{Method: k.method, Path: k.urlPath(), Reason: fmt.Sprintf("the answer is larger than %d bytes", MaxResponseBytes)}
 	}
 	if resp.StatusCode/100 == 2 {
-		return data, nil
+		return data, resp.Header, nil
 	}
-	return nil, problemOf(k, resp, data)
+	return nil, nil, problemOf(k, resp, data)
 }
 
+// request builds a call, but for the bearer.
 func (c *Client) request(ctx context.Context, k call, accept string) (*retryablehttp.Request, error) {
 	u := *c.base
 	escaped := u.EscapedPath() + k.urlPath()
@@ -98,7 +134,6 @@ func (c *Client) request(ctx context.Context, k call, accept string) (*retryable
 		return nil, fmt.Errorf("%s %s: %w", k.method, k.urlPath(), err)
 	}
 	h := req.Header
-	h.Set("Authorization", "Bearer "+c.cfg.Token.Reveal())
 	h.Set("Accept", accept+", "+api.ContentProblem)
 	if c.cfg.UserAgent != "" {
 		h.Set("User-Agent", c.cfg.UserAgent)
@@ -172,8 +207,9 @@ func (e *UnexpectedError) Error() string {
 // IsNotFound reports whether err says that what was asked for does not exist.
 func IsNotFound(err error) bool { return HasCode(err, api.CodeNotFound) }
 
-// HasCode reports whether err is a problem of the code.
+// HasCode reports whether err is a problem of the code. A failed login is none,
+// whatever its code: it says nothing of what was asked for.
 func HasCode(err error, code api.Code) bool {
 	var problem *api.Problem
-	return errors.As(err, &problem) && problem.Code == code
+	return errors.As(err, &problem) && problem.Code == code && !errors.Is(err, ErrLogin)
 }

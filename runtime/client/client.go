@@ -3,6 +3,7 @@ package client
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
@@ -40,8 +41,20 @@ type Config struct {
 	// CACertPEM holds the authorities that may vouch for the endpoint, in
 	// place of the system's. Empty: the system's.
 	CACertPEM string
-	// Token is the bearer token. It is never logged.
+	// ClientCertPEM is a client certificate, with the chain up to the authority
+	// that the runtime trusts, and ClientKeyPEM its private key, not encrypted:
+	// both or neither. Without Token and Login it speaks for the caller, and no
+	// other credential is sent. With one of them it is shown where the endpoint
+	// asks for one, and the caller is whose the token is.
+	ClientCertPEM string
+	ClientKeyPEM  api.Secret
+	// Token is the bearer token. It is never logged. Required without a Login or
+	// a client certificate, and used alone with them.
 	Token api.Secret
+	// Login gives ID tokens of an identity provider that the runtime trusts. The
+	// first call exchanges one for a session, whose secret is the bearer of all
+	// calls; it is renewed before it ends and when the API no longer knows it.
+	Login TokenSource
 	// Ticket is the change ticket that changes and plans name. May be empty.
 	Ticket string
 	// Run is the run that changes and plans name. It must have been registered
@@ -63,23 +76,35 @@ type Client struct {
 	base *url.URL
 	http *retryablehttp.Client
 	cfg  Config
+	// sessions is nil for a client with a token.
+	sessions *sessions
 }
 
 // Errors of [New] that callers tell apart, to point at the setting that caused them.
 var (
-	ErrEndpoint = errors.New("endpoint")
-	ErrCACert   = errors.New("CA certificate")
-	ErrToken    = errors.New("token")
+	ErrEndpoint   = errors.New("endpoint")
+	ErrCACert     = errors.New("CA certificate")
+	ErrClientCert = errors.New("client certificate")
+	ErrClientKey  = errors.New("key of the client certificate")
+	ErrToken      = errors.New("token")
 )
 
 // New returns a client. It does not connect. Its errors wrap ErrEndpoint,
-// ErrCACert or ErrToken.
+// ErrCACert, ErrClientCert, ErrClientKey or ErrToken.
 func New(cfg Config) (*Client, error) {
 	base, err := parseEndpoint(cfg.Endpoint, cfg.InsecureHTTP)
 	if err != nil {
 		return nil, fmt.Errorf("%w %w", ErrEndpoint, err)
 	}
-	if cfg.Token == "" || strings.ContainsFunc(cfg.Token.Reveal(), func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+	pair, err := clientPair(cfg.ClientCertPEM, cfg.ClientKeyPEM)
+	if err != nil {
+		return nil, err
+	}
+	byCertificate := pair != nil && cfg.Token == "" && cfg.Login == nil
+	if byCertificate && base.Scheme != "https" {
+		return nil, fmt.Errorf("%w must be https: a client certificate is shown in TLS only", ErrEndpoint)
+	}
+	if (cfg.Token != "" || (cfg.Login == nil && !byCertificate)) && !isBearer(cfg.Token) {
 		return nil, fmt.Errorf("%w must be printable ASCII without spaces and not empty", ErrToken)
 	}
 	setDefault(&cfg.Timeout, DefaultTimeout)
@@ -98,7 +123,18 @@ func New(cfg Config) (*Client, error) {
 		}
 		transport.TLSClientConfig.RootCAs = pool
 	}
+	switch {
+	case byCertificate:
+		// Also to who asks for those of other authorities: that is then said in the
+		// handshake, where the call would only be told that it lacks a token.
+		transport.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return pair, nil }
+	case pair != nil:
+		transport.TLSClientConfig.Certificates = []tls.Certificate{*pair}
+	}
 	c := &Client{base: base, cfg: cfg, http: retryablehttp.NewClient()}
+	if cfg.Token == "" && !byCertificate {
+		c.sessions = &sessions{login: c.login, now: time.Now}
+	}
 	c.http.HTTPClient = &http.Client{
 		Transport: transport,
 		Timeout:   cfg.Timeout,
@@ -148,6 +184,50 @@ func parseEndpoint(endpoint string, insecureHTTP bool) (*url.URL, error) {
 	return u, nil
 }
 
+// isBearer reports whether a secret can stand in an Authorization field.
+func isBearer(secret api.Secret) bool {
+	return secret != "" && !strings.ContainsFunc(secret.Reveal(), func(r rune) bool { return r <= ' ' || r >= 0x7f })
+}
+
+// clientPair reads a client certificate and its key; nil without both. What is
+// wrong with a key is said without what the parser says of it.
+func clientPair(certPEM string, keyPEM api.Secret) (*tls.Certificate, error) {
+	switch {
+	case certPEM == "" && keyPEM == "":
+		return nil, nil
+	case certPEM == "":
+		return nil, fmt.Errorf("%w is missing: a key alone shows nothing", ErrClientCert)
+	case keyPEM == "":
+		return nil, fmt.Errorf("%w is missing: the certificate can't be shown without it", ErrClientKey)
+	}
+	if err := checkChain([]byte(certPEM)); err != nil {
+		return nil, fmt.Errorf("%w %w", ErrClientCert, err)
+	}
+	pair, err := tls.X509KeyPair([]byte(certPEM), []byte(keyPEM.Reveal()))
+	if err != nil {
+		return nil, fmt.Errorf("%w must be a private key in PEM, not encrypted, and that of the first certificate", ErrClientKey)
+	}
+	return &pair, nil
+}
+
+// checkChain holds a text to certificates in PEM, at least one.
+func checkChain(text []byte) error {
+	found := false
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+			return fmt.Errorf("can't be read: %w", err)
+		}
+		found = true
+	}
+	if !found {
+		return errors.New("must be in PEM")
+	}
+	return nil
+}
+
 func isLoopback(host string) bool {
 	if host == "localhost" {
 		return true
@@ -157,10 +237,20 @@ func isLoopback(host string) bool {
 }
 
 // IsUnreachable reports whether err is a failure to reach the API at all, as
-// against an answer of it.
+// against an answer of it. That no ID token could be had is neither.
 func IsUnreachable(err error) bool {
+	if errors.Is(err, ErrIDToken) {
+		return false
+	}
 	var op *net.OpError
 	var dns *net.DNSError
 	var urlErr *url.Error
 	return errors.As(err, &op) || errors.As(err, &dns) || errors.As(err, &urlErr)
+}
+
+// IsHandshakeRefused reports whether err is the endpoint's refusal to speak TLS
+// with this client, as it is for a client certificate that it doesn't trust.
+func IsHandshakeRefused(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "remote error"
 }

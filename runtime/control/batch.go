@@ -32,6 +32,16 @@ type batch struct {
 	plans    map[string]int64
 	answered map[string]Answered
 	records  map[int64]audit.Record
+	// usages are what this batch knows of tickets, known what was known before it;
+	// outdated are tickets of which that is not true any more. emergencies tells of
+	// the tickets that were read whether they are an emergency's.
+	usages, known map[string]Usage
+	outdated      []string
+	emergencies   map[string]bool
+	// exchanged counts the sessions that this batch opens by token.
+	exchanged map[string]int
+	windows   windows
+	compiled  compiled
 	// revision is the entry that last changed an object, once one did.
 	revision int64
 	// committed run after the commit, finished in any case.
@@ -47,6 +57,9 @@ func (c *Controller) newBatch(ctx context.Context, tx Tx) *batch {
 		plans:    map[string]int64{},
 		answered: map[string]Answered{},
 		records:  map[int64]audit.Record{},
+		usages:   map[string]Usage{}, known: c.usages, emergencies: map[string]bool{},
+		exchanged: map[string]int{},
+		windows:   c.windows, compiled: c.compiled,
 	}
 }
 
@@ -115,7 +128,7 @@ func (b *batch) append(call Call, subject Subject, d draft) (Outcome, error) {
 		Seq:          b.tree.Size(),
 		Time:         b.time(),
 		Type:         d.kind,
-		Actor:        audit.Actor{Name: call.Actor.Name, Credential: call.Actor.Credential, Role: string(call.Actor.Role)},
+		Actor:        actorOf(call.Actor),
 		Ticket:       call.Ticket,
 		Resource:     subject.Resource,
 		Op:           subject.Op,
@@ -123,10 +136,9 @@ func (b *batch) append(call Call, subject Subject, d draft) (Outcome, error) {
 		EffectDigest: d.effect,
 		Plan:         d.plan,
 		Unplanned:    d.unplanned,
+		Emergency:    b.emergencies[call.Ticket],
 		Outcome:      audit.OutcomeOK,
-	}
-	if call.Run != "" {
-		e.Run = &audit.RunRef{ID: call.Run}
+		Run:          call.runRef(),
 	}
 	if call.Request != (audit.Request{}) {
 		request := call.Request
@@ -145,6 +157,7 @@ func (b *batch) append(call Call, subject Subject, d draft) (Outcome, error) {
 	b.last = e.Time
 	b.records[e.Seq] = record
 	b.add.Records = append(b.add.Records, record)
+	b.count(&e)
 	b.add.Hashes = append(b.add.Hashes, b.tree.Append(record.LeafHash())...)
 	b.add.Secrets = append(b.add.Secrets, d.secrets...)
 	if e.ChangesState() {

@@ -14,6 +14,8 @@ type Call struct {
 	// Ticket and Run are as the caller named them.
 	Ticket, Run string
 	Request     audit.Request
+	// elsewhere is what the ticket's authority says, if it lives with one.
+	elsewhere *Elsewhere
 	// Key is the idempotency key, or "". Digest identifies what is asked, so
 	// that a key can't be used for two different calls.
 	Key, Digest string
@@ -21,6 +23,32 @@ type Call struct {
 
 // scopedKey keeps one actor's keys apart from another's.
 func (c Call) scopedKey() string { return c.Actor.Name + " " + c.Key }
+
+// runVerified reports whether the caller's credential proves the run.
+func (c Call) runVerified() bool {
+	return c.Run != "" && c.Actor.Verified != nil && c.Actor.Verified.Run.ID == c.Run
+}
+
+// runRef is the call's run as its entry names it, or nil.
+func (c Call) runRef() *audit.RunRef {
+	if c.Run == "" {
+		return nil
+	}
+	ref := &audit.RunRef{ID: c.Run, Verified: c.runVerified()}
+	if v := c.Actor.Verified; v != nil {
+		ref.Proved = v.Run.Facts()
+	}
+	return ref
+}
+
+// actorOf is an actor as entries name them.
+func actorOf(a identity.Actor) audit.Actor {
+	out := audit.Actor{Name: a.Name, Credential: a.Credential, Role: string(a.Role)}
+	if v := a.Verified; v != nil {
+		out.Provider, out.Issuer, out.Subject = v.Provider, v.Issuer, v.Subject
+	}
+	return out
+}
 
 // Subject is what a call is about.
 type Subject struct {

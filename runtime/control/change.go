@@ -11,7 +11,6 @@ import (
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
-	"github.com/auditlb/terraform-provider-auditlb/runtime/ticket"
 )
 
 // Precondition is what a change expects to find (RFC 9110 §13.1). The zero
@@ -50,14 +49,21 @@ func (c *Controller) Put(ctx context.Context, call Call, put Put) (Outcome, erro
 	if err != nil {
 		return Outcome{}, err
 	}
+	if call, err = c.consult(ctx, call); err != nil {
+		return Outcome{}, err
+	}
 	violations := put.Object.Validate()
+	prepared, err := c.compile(ctx, put.Address, put.Object)
+	if err != nil {
+		return Outcome{}, err
+	}
 	subject := Subject{put.Address.String(), string(put.op())}
 	return c.submit(ctx, call, subject, 2*len(encoded), func(b *batch) (draft, error) {
-		return c.put(b, call, put, encoded, violations)
+		return c.put(b, call, put, encoded, violations, prepared)
 	})
 }
 
-func (c *Controller) put(b *batch, call Call, put Put, encoded jsontext.Value, violations lb.Violations) (draft, error) {
+func (c *Controller) put(b *batch, call Call, put Put, encoded jsontext.Value, violations lb.Violations, prepared program) (draft, error) {
 	d := draft{kind: audit.TypeApply, body: audit.Body{After: encoded}}
 	current := b.view.get(put.Address)
 	if current != nil {
@@ -68,7 +74,8 @@ func (c *Controller) put(b *batch, call Call, put Put, encoded jsontext.Value, v
 		// where it does not belong.
 		d.body.After = nil
 	}
-	if err := b.gate(call, put.op(), put.Address); err != nil {
+	t, err := b.gate(call, put.op(), put.Address)
+	if err != nil {
 		return d, err
 	}
 	if len(violations) > 0 {
@@ -86,26 +93,34 @@ func (c *Controller) put(b *batch, call Call, put Put, encoded jsontext.Value, v
 		outcome.Unchanged = true
 		return draft{existing: &outcome}, err
 	}
-	if err := c.fits(b, put.Address, put.Object); err != nil {
+	if err := c.fits(b, put.Address, put.Object, prepared.mistakes); err != nil {
 		return d, err
+	}
+	if prepared.of != nil {
+		b.compiled[prepared.of] = prepared.compiled
 	}
 	d.secrets = secrets
 	d.object = &Object{Address: put.Address, Object: put.Object, Encoded: encoded}
 	effect := audit.Effect{Kind: put.Address.Kind, Name: put.Address.Name, Op: put.op(), Before: d.body.Before, After: encoded}
-	err = b.linkPlan(call, put.Address, effect, &d)
+	err = b.admitEffect(call, t, put.Address, effect, &d)
 	return d, err
 }
 
 // Delete removes an object that nothing refers to.
 func (c *Controller) Delete(ctx context.Context, call Call, address lb.Address, pre Precondition) (Outcome, error) {
 	subject := Subject{address.String(), string(lb.OpDelete)}
+	call, err := c.consult(ctx, call)
+	if err != nil {
+		return Outcome{}, err
+	}
 	return c.submit(ctx, call, subject, 0, func(b *batch) (draft, error) {
 		d := draft{kind: audit.TypeApply}
 		current := b.view.get(address)
 		if current != nil {
 			d.base, d.body.Before = current.Last.Revision, current.Encoded
 		}
-		if err := b.gate(call, lb.OpDelete, address); err != nil {
+		t, err := b.gate(call, lb.OpDelete, address)
+		if err != nil {
 			return d, err
 		}
 		if current == nil {
@@ -119,7 +134,7 @@ func (c *Controller) Delete(ctx context.Context, call Call, address lb.Address, 
 		}
 		d.object = current
 		effect := audit.Effect{Kind: address.Kind, Name: address.Name, Op: lb.OpDelete, Before: current.Encoded}
-		err := b.linkPlan(call, address, effect, &d)
+		err = b.admitEffect(call, t, address, effect, &d)
 		return d, err
 	})
 }
@@ -140,37 +155,6 @@ func stillReferenced(address lb.Address, referents []lb.Address) *Refused {
 	}
 	r.Referents = names
 	return r
-}
-
-// gate admits a change by its ticket and run.
-func (b *batch) gate(call Call, op lb.Op, address lb.Address) error {
-	if call.Ticket == "" {
-		return refuse(ticket.CodeRequired, "every change needs a change ticket: none was named for %s of %s", op, address)
-	}
-	t, err := b.ticket(call.Ticket)
-	if err != nil {
-		return err
-	}
-	if err := t.Admit(op, address, b.time()); err != nil {
-		return err
-	}
-	return b.checkRun(call)
-}
-
-// ticket reads a ticket. One that does not exist is a refusal.
-func (b *batch) ticket(id string) (*ticket.Ticket, error) {
-	var t ticket.Ticket
-	if ticket.CheckID(id) != "" {
-		return nil, refuse(ticket.CodeUnknown, "%.64q is not a ticket's id", id)
-	}
-	revision, err := b.state(ticketPrefix+"/"+id, &t)
-	if err != nil {
-		return nil, err
-	}
-	if revision == 0 {
-		return nil, refuse(ticket.CodeUnknown, "there is no ticket %s", id)
-	}
-	return &t, nil
 }
 
 // checkPrecondition compares what a change expects with what is there.
@@ -199,13 +183,14 @@ func conflict(current *Object, format string, args ...any) *Refused {
 }
 
 // fits holds an object against the rest of the configuration, and binds the
-// socket of a listener.
-func (c *Controller) fits(b *batch, address lb.Address, obj lb.Object) error {
+// socket of a listener. Mistakes are what a policy's compiler found.
+func (c *Controller) fits(b *batch, address lb.Address, obj lb.Object, mistakes lb.Violations) error {
 	missing, unsuitable := lb.CheckReferences(b.view, obj)
 	if len(missing) > 0 {
 		return refuseFields(CodeReferenceMissing, address.String()+" refers to what does not exist", lb.Missing(missing))
 	}
 	unsuitable = append(unsuitable, lb.CheckDependents(b.view, address, obj)...)
+	unsuitable = append(unsuitable, mistakes...)
 	if len(unsuitable) > 0 {
 		return refuseFields(CodeReferenceUnsuited, address.String()+" does not fit", unsuitable)
 	}

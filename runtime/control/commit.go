@@ -10,8 +10,12 @@ import (
 // run takes calls, as many as are waiting, and commits them together.
 func (c *Controller) run() {
 	defer close(c.stopped)
+	keep := time.NewTicker(usesKeptEvery)
+	defer keep.Stop()
 	for {
 		select {
+		case <-keep.C:
+			c.keepUses()
 		case first := <-c.waiting:
 			c.commit(c.gather(first))
 		case <-c.stop:
@@ -21,6 +25,7 @@ func (c *Controller) run() {
 					c.commit(c.gather(first))
 				default:
 					c.mark()
+					c.keepUses()
 					return
 				}
 			}
@@ -93,6 +98,12 @@ func (c *Controller) try(ctx context.Context, calls []*request) (results []resul
 	}
 	for _, f := range b.committed {
 		f()
+	}
+	c.remember(b)
+	if c.opts.Recorded != nil {
+		for i := range b.add.Records {
+			c.opts.Recorded(&b.add.Records[i].Entry)
+		}
 	}
 	if len(b.view.changed) > 0 {
 		b.view.apply(b.revision)

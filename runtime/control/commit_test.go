@@ -175,11 +175,11 @@ func TestAFailedCommitIsSettledByARetry(t *testing.T) {
 func TestATokenOfAFailedCommitIsNotValid(t *testing.T) {
 	log, store := newFaultyLog(t)
 	store.onCommit(func(func() error) error { return errors.New("cut off") })
-	_, text, err := log.CreateToken(t.Context(), control.Call{Actor: control.System("test")}, "alice", "admin", time.Time{})
+	_, text, err := log.CreateToken(t.Context(), control.Call{Actor: control.System("test")}, control.TokenRequest{Actor: "alice", Role: "admin"})
 	if err == nil || text != "" {
 		t.Fatalf("token %q, error %v; want no token", text, err)
 	}
-	if tokens := log.Tokens(); len(tokens) != 0 {
+	if tokens := tokensOf(t, log); len(tokens) != 0 {
 		t.Errorf("tokens in memory: %+v", tokens)
 	}
 }

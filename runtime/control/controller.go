@@ -35,8 +35,12 @@ type Options struct {
 	Sealer    Sealer
 	Publisher Publisher
 	Logger    *slog.Logger
+	// Authorities are where tickets live that do not live here; nil is nowhere.
+	Authorities Authorities
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
+	// Recorded, if not nil, is told every entry once it is committed. It must not wait.
+	Recorded func(*audit.Entry)
 	// Committed, if not nil, is told the number of entries of each commit and
 	// how long it took, or its error.
 	Committed func(entries int, took time.Duration, err error)
@@ -64,6 +68,9 @@ type Controller struct {
 	// refusing is set once broken is, for readers.
 	refusing atomic.Bool
 
+	// compiling is held by whoever compiles a policy.
+	compiling chan struct{}
+
 	waiting  chan *request
 	stopping sync.Once // closes stop
 	stop     chan struct{}
@@ -71,9 +78,12 @@ type Controller struct {
 
 	// The rest belongs to the run loop's goroutine.
 
-	planned *planned
-	tree    audit.Tree
-	last    time.Time
+	planned  *planned
+	usages   map[string]Usage
+	windows  windows
+	compiled compiled
+	tree     audit.Tree
+	last     time.Time
 	// note is the head's signed checkpoint; marked is the size up to which the
 	// log is marked as verified.
 	note   []byte
@@ -113,9 +123,11 @@ func Open(ctx context.Context, opts Options) (*Controller, error) {
 		config:  newConfig(),
 		tokens:  newTokens(),
 		planned: newPlanned(),
-		waiting: make(chan *request, maxWaiting),
-		stop:    make(chan struct{}),
-		stopped: make(chan struct{}),
+		usages:  map[string]Usage{}, windows: windows{}, compiled: compiled{},
+		compiling: make(chan struct{}, 1),
+		waiting:   make(chan *request, maxWaiting),
+		stop:      make(chan struct{}),
+		stopped:   make(chan struct{}),
 	}
 	if err := c.begin(ctx); err != nil {
 		return nil, err
@@ -127,6 +139,9 @@ func Open(ctx context.Context, opts Options) (*Controller, error) {
 	go c.run()
 	return c, nil
 }
+
+// Origin is the name of the log.
+func (c *Controller) Origin() string { return c.opts.Signer.Origin() }
 
 // Config is the running configuration.
 func (c *Controller) Config() *Config { return c.config }

@@ -53,7 +53,7 @@ func (b *batch) reject(r *request, d draft, refused *Refused) (Outcome, error) {
 	return b.append(r.call, r.subject, draft{
 		kind: audit.TypeReject,
 		base: d.base,
-		body: audit.Body{Before: d.body.Before, After: d.body.After, Refusal: &refusal},
+		body: audit.Body{Before: d.body.Before, After: d.body.After, Rules: d.body.Rules, Refusal: &refusal},
 	})
 }
 

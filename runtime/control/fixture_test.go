@@ -183,3 +183,13 @@ func (s swapped) Secret(ctx context.Context, id string) ([]byte, error) {
 	}
 	return s.Reader.Secret(ctx, id)
 }
+
+// tokensOf lists the log's tokens.
+func tokensOf(t testing.TB, log *controltest.Log) []control.HeldToken {
+	t.Helper()
+	tokens, err := log.Tokens(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tokens
+}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -54,10 +53,10 @@ func TestARetryGetsTheFirstAnswer(t *testing.T) {
 			return log.Plan(context.Background(), call, control.Plan{Address: controltest.Address(t, "pool/planned"), Op: "create", Object: controltest.Numbered(1)})
 		},
 		"ticket without an id": func(log *controltest.Log, call control.Call) (control.Outcome, error) {
-			return log.OpenTicket(context.Background(), call, ticket.Request{Title: "a change", Reason: "a test", Scope: ticket.Scope{Addresses: []string{"*"}}})
+			return log.OpenTicket(context.Background(), call, control.TicketRequest{Request: ticket.Request{Title: "a change", Reason: "a test", Scope: ticket.Scope{Addresses: []string{"*"}}}})
 		},
 		"token": func(log *controltest.Log, call control.Call) (control.Outcome, error) {
-			o, _, err := log.CreateToken(context.Background(), call, "alice", "viewer", time.Time{})
+			o, _, err := log.CreateToken(context.Background(), call, control.TokenRequest{Actor: "alice", Role: "viewer"})
 			return o, err
 		},
 	}
@@ -102,18 +101,18 @@ func TestARetryGetsTheFirstAnswer(t *testing.T) {
 
 func TestATokensSecretIsGivenOutOnce(t *testing.T) {
 	log := newLog(t)
-	_, text, err := log.CreateToken(t.Context(), keyed("key", "digest"), "alice", "viewer", time.Time{})
+	_, text, err := log.CreateToken(t.Context(), keyed("key", "digest"), control.TokenRequest{Actor: "alice", Role: "viewer"})
 	if err != nil || text == "" {
 		t.Fatalf("token %q, %v", text, err)
 	}
 	if actor, err := log.Authenticate(text); err != nil || actor.Name != "alice" {
 		t.Errorf("Authenticate: %+v, %v", actor, err)
 	}
-	_, again, err := log.CreateToken(t.Context(), keyed("key", "digest"), "alice", "viewer", time.Time{})
+	_, again, err := log.CreateToken(t.Context(), keyed("key", "digest"), control.TokenRequest{Actor: "alice", Role: "viewer"})
 	if err != nil || again != "" {
 		t.Errorf("the retry gave out %q (%v); the secret is not kept", again, err)
 	}
-	if n := len(log.Tokens()); n != 1 {
+	if n := len(tokensOf(t, log)); n != 1 {
 		t.Errorf("%d tokens, want 1", n)
 	}
 }

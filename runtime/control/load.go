@@ -105,6 +105,14 @@ func (c *Controller) load(ctx context.Context) error {
 			break
 		}
 	}
+	orphans, err := c.opts.Store.Orphans(ctx)
+	if err != nil {
+		return fmt.Errorf("read current state: %w", err)
+	}
+	if len(orphans) > 0 {
+		return &IntegrityError{[]audit.Finding{{Seq: orphans[0].Seq, Resource: orphans[0].Resource, Problem: "the current state has no row for what this entry made"}}}
+	}
+	clear(c.usages)
 	fresh.keepUnchanged(c.config)
 	c.config.replace(fresh)
 	c.tokens.replace(held)
@@ -137,14 +145,18 @@ func (c *Controller) newestTime(ctx context.Context, seq int64) (time.Time, erro
 func (c *Controller) loadState(ctx context.Context, row audit.Current, config *Config, held *tokens) error {
 	prefix, _, _ := strings.Cut(row.Resource, "/")
 	kind := lb.Kind(prefix)
-	if !kind.Valid() && prefix != tokenPrefix {
+	credential := prefix == tokenPrefix || prefix == sessionPrefix
+	if !kind.Valid() && !credential {
+		return nil
+	}
+	if prefix == sessionPrefix && c.longEnded(row) {
 		return nil
 	}
 	entry, err := c.made(ctx, row)
 	if err != nil {
 		return err
 	}
-	if prefix == tokenPrefix {
+	if credential {
 		return c.loadToken(ctx, row, held)
 	}
 	config.revision = max(config.revision, row.Seq)

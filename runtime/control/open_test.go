@@ -24,11 +24,11 @@ func TestARestartFindsEverythingAgain(t *testing.T) {
 			log.Create(t, "CHG-1", "pool/gone", controltest.Numbered(1))
 			o, err := log.Delete(t.Context(), underOne, controltest.Address(t, "pool/gone"), exists)
 			controltest.Accepted(t, o, err)
-			_, text, err := log.CreateToken(t.Context(), control.Call{Actor: control.System("test")}, "alice", "viewer", time.Time{})
+			_, text, err := log.CreateToken(t.Context(), control.Call{Actor: control.System("test")}, control.TokenRequest{Actor: "alice", Role: "viewer"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			o, revoked, err := log.CreateToken(t.Context(), control.Call{Actor: control.System("test")}, "bob", "admin", time.Time{})
+			o, revoked, err := log.CreateToken(t.Context(), control.Call{Actor: control.System("test")}, control.TokenRequest{Actor: "bob", Role: "admin"})
 			controltest.Accepted(t, o, err)
 			o, err = log.RevokeToken(t.Context(), control.Call{Actor: control.System("test")}, strings.TrimPrefix(o.Entry.Resource, "token/"))
 			controltest.Accepted(t, o, err)

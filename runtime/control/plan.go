@@ -38,12 +38,20 @@ func (c *Controller) Plan(ctx context.Context, call Call, plan Plan) (Outcome, e
 		}
 	}
 	subject := Subject{plan.Address.String(), string(plan.Op)}
+	call, err := c.consult(ctx, call)
+	if err != nil {
+		return Outcome{}, err
+	}
+	prepared, err := c.compile(ctx, plan.Address, plan.Object)
+	if err != nil {
+		return Outcome{}, err
+	}
 	return c.submit(ctx, call, subject, 2*len(encoded), func(b *batch) (draft, error) {
-		return b.plan(call, plan, encoded)
+		return b.plan(call, plan, encoded, prepared.mistakes)
 	})
 }
 
-func (b *batch) plan(call Call, plan Plan, encoded jsontext.Value) (draft, error) {
+func (b *batch) plan(call Call, plan Plan, encoded jsontext.Value, mistakes lb.Violations) (draft, error) {
 	d := draft{kind: audit.TypePlan, body: audit.Body{After: encoded}}
 	if err := b.checkRun(call); err != nil {
 		return d, err
@@ -52,7 +60,7 @@ func (b *batch) plan(call Call, plan Plan, encoded jsontext.Value) (draft, error
 	if current != nil && plan.Op != lb.OpCreate {
 		d.base, d.body.Before = current.Last.Revision, current.Encoded
 	}
-	warnings, err := b.checkPlan(call, plan, current)
+	warnings, err := b.checkPlan(call, plan, current, mistakes)
 	if err != nil {
 		d.body.After = nil // see put
 		return d, err
@@ -64,8 +72,11 @@ func (b *batch) plan(call Call, plan Plan, encoded jsontext.Value) (draft, error
 	if err != nil {
 		return d, err
 	}
-	d.body.After, d.body.Unknown, d.body.Warnings = effect.After, effect.Unknown, warnings
+	d.body.After, d.body.Unknown = effect.After, effect.Unknown
 	if d.effect, err = effect.Digest(); err != nil {
+		return d, err
+	}
+	if d.body.Warnings, err = b.foresee(call, plan.Address, effect, warnings); err != nil {
 		return d, err
 	}
 	if call.Run == "" {
@@ -81,18 +92,9 @@ func (b *batch) plan(call Call, plan Plan, encoded jsontext.Value) (draft, error
 
 // checkPlan refuses what could never be applied and warns of what could not be
 // applied now.
-func (b *batch) checkPlan(call Call, plan Plan, current *Object) (warnings []string, err error) {
+func (b *batch) checkPlan(call Call, plan Plan, current *Object, mistakes lb.Violations) (warnings []string, err error) {
 	warnings = []string{}
 	warn := func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }
-	if call.Ticket != "" {
-		if err := b.gate(call, plan.Op, plan.Address); err != nil {
-			refused, ok := asRefused(err)
-			if !ok {
-				return nil, err
-			}
-			warn("applying this would be refused now: %s", refused.Detail)
-		}
-	}
 	switch {
 	case plan.Op == lb.OpCreate && current != nil:
 		warn("%s exists already (revision %d, by %s); import it or choose another name, unless it is being replaced",
@@ -103,7 +105,8 @@ func (b *batch) checkPlan(call Call, plan Plan, current *Object) (warnings []str
 	if plan.Object == nil {
 		return warnings, nil
 	}
-	known := lb.Settled(plan.Address.Kind, plan.Object.Validate(), plan.Unknown)
+	found := append(plan.Object.Validate(), mistakes...)
+	known := lb.Settled(plan.Address.Kind, found, plan.Unknown)
 	if len(known) > 0 {
 		return nil, refuseFields(CodeInvalid, plan.Address.String()+" is not valid", known)
 	}
@@ -122,6 +125,28 @@ func (b *batch) checkPlan(call Call, plan Plan, current *Object) (warnings []str
 		}
 	}
 	return warnings, b.checkPlannedListener(call, plan)
+}
+
+// foresee adds to a plan's warnings why its ticket, the freeze windows or the
+// policies would refuse it now.
+func (b *batch) foresee(call Call, address lb.Address, effect audit.Effect, warnings []string) ([]string, error) {
+	if call.Ticket == "" {
+		return warnings, nil
+	}
+	t, err := b.gate(call, effect.Op, address)
+	if err == nil {
+		if err = b.checkBinding(t, address, effect); err == nil {
+			_, err = b.checkPolicies(call, t, address, effect, false)
+		}
+	}
+	if err == nil {
+		return warnings, nil
+	}
+	refused, ok := asRefused(err)
+	if !ok {
+		return nil, err
+	}
+	return append(warnings, "applying this would be refused now: "+refused.Detail), nil
 }
 
 // checkPlannedListener holds a planned listener's address against the live
@@ -189,17 +214,25 @@ func maskedPlan(recent func() ([]Outcome, error), run string, effect audit.Effec
 
 // recentPlans returns the newest plans of an object, newest first.
 func (b *batch) recentPlans(address lb.Address, limit int) ([]Outcome, error) {
+	return b.plansOf(Query{Resource: address.String(), Type: audit.TypePlan, Limit: limit})
+}
+
+// plansOf returns the accepted plans of an object or a run, newest first, those
+// of the batch included.
+func (b *batch) plansOf(q Query) ([]Outcome, error) {
 	var out []Outcome
 	for _, r := range slices.Backward(b.add.Records) {
-		if r.Entry.Type == audit.TypePlan && r.Entry.Resource == address.String() {
-			o, err := newOutcome(r.Entry, r.Body)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, o)
+		e := &r.Entry
+		if e.Type != audit.TypePlan || q.Resource != "" && e.Resource != q.Resource || q.Run != "" && e.RunID() != q.Run {
+			continue
 		}
+		o, err := newOutcome(*e, r.Body)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, o)
 	}
-	rows, err := b.reader.Entries(b.ctx, Query{Resource: address.String(), Type: audit.TypePlan, Limit: limit})
+	rows, err := b.reader.Entries(b.ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -215,20 +248,4 @@ func (b *batch) recentPlans(address lb.Address, limit int) ([]Outcome, error) {
 		out = append(out, o)
 	}
 	return out, nil
-}
-
-// checkRun holds the run that a call names to those that are registered.
-func (b *batch) checkRun(call Call) error {
-	if call.Run == "" {
-		return nil
-	}
-	var run Run
-	revision, err := b.state(runPrefix+"/"+call.Run, &run)
-	if err != nil {
-		return err
-	}
-	if revision == 0 {
-		return refuse(CodeRunUnknown, "run %.200q is not registered; register it with PUT /v1/runs/{id} first", call.Run)
-	}
-	return nil
 }

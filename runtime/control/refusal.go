@@ -24,6 +24,14 @@ const (
 	CodeTicketExists       = "ticket_exists"
 	CodeRunUnknown         = "run_unknown"
 	CodeTooLarge           = "body_too_large"
+	CodeRunContradicts     = "run_contradicts_token"
+	CodeScope              = "scope_insufficient"
+	CodeFrozen             = "frozen"
+	CodePolicyDenied       = "policy_denied"
+	CodeExchangesUsedUp    = "token_used_up"
+	// CodeAuthorityUnavailable means that a ticket lives elsewhere, and that whether
+	// it is good can't be learnt now.
+	CodeAuthorityUnavailable = "ticket_authority_unavailable"
 )
 
 // Refused is a refusal as an error. The call that meets it leaves a reject

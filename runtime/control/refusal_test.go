@@ -67,7 +67,7 @@ var refusals = []struct {
 	{"run with an impossible id", control.CodeInvalid, "run/a b", "register", register("a b", map[string]string{}), ""},
 	{"run that claims too much", control.CodeInvalid, "run/big", "register", register("big", map[string]string{"x": strings.Repeat("x", 9000)}), ""},
 	{"token for an impossible actor", control.CodeInvalid, "", "create", func(t *testing.T, log *controltest.Log) (control.Outcome, error) {
-		o, text, err := log.CreateToken(t.Context(), control.Call{Actor: controltest.Olivia}, "system/log", identity.Role("king"), time.Time{})
+		o, text, err := log.CreateToken(t.Context(), control.Call{Actor: controltest.Olivia}, control.TokenRequest{Actor: "system/log", Role: identity.Role("king")})
 		if text != "" {
 			t.Error("a refused token was given out")
 		}
@@ -163,7 +163,7 @@ func newRefusalLog(t *testing.T) *controltest.Log {
 	}
 	open := func(r ticket.Request) {
 		r.Title, r.Reason = "a change", "a test needs it"
-		o, err := log.OpenTicket(t.Context(), control.Call{Actor: controltest.Olivia}, r)
+		o, err := log.OpenTicket(t.Context(), control.Call{Actor: controltest.Olivia}, control.TicketRequest{Request: r})
 		controltest.Accepted(t, o, err)
 	}
 	open(ticket.Request{ID: "CHG-PENDING", Scope: ticket.Scope{Addresses: []string{"*"}}})
@@ -173,7 +173,7 @@ func newRefusalLog(t *testing.T) *controltest.Log {
 		"CHG-REJECTED": ticket.Reject, "CHG-CANCELLED": ticket.Cancel, "CHG-CLOSED": ticket.Close,
 		"CHG-LATER": ticket.Approve, "CHG-NARROW": ticket.Approve,
 	} {
-		o, err := log.ActOnTicket(t.Context(), control.Call{Actor: controltest.Anton}, id, action, "")
+		o, err := log.ActOnTicket(t.Context(), control.Call{Actor: controltest.Anton}, id, control.TicketAct{Action: action})
 		controltest.Accepted(t, o, err)
 	}
 	o, err := log.RegisterRun(t.Context(), control.Call{Actor: controltest.Oscar}, "oscars", map[string]string{})
@@ -214,15 +214,15 @@ func remove(ticketID, address string, pre control.Precondition) func(*testing.T,
 
 func open(id, reason string) func(*testing.T, *controltest.Log) (control.Outcome, error) {
 	return func(t *testing.T, log *controltest.Log) (control.Outcome, error) {
-		return log.OpenTicket(t.Context(), control.Call{Actor: controltest.Olivia}, ticket.Request{
+		return log.OpenTicket(t.Context(), control.Call{Actor: controltest.Olivia}, control.TicketRequest{Request: ticket.Request{
 			ID: id, Title: "a change", Reason: reason, Scope: ticket.Scope{Addresses: []string{"*"}},
-		})
+		}})
 	}
 }
 
 func act(id string, action ticket.Action) func(*testing.T, *controltest.Log) (control.Outcome, error) {
 	return func(t *testing.T, log *controltest.Log) (control.Outcome, error) {
-		return log.ActOnTicket(t.Context(), control.Call{Actor: controltest.Olivia}, id, action, "")
+		return log.ActOnTicket(t.Context(), control.Call{Actor: controltest.Olivia}, id, control.TicketAct{Action: action})
 	}
 }
 

@@ -24,9 +24,19 @@ const (
 // Run is one execution of Terraform, as it was registered.
 type Run struct {
 	// Claims are what the run says of itself, unverified: a JSON object.
-	Claims       jsontext.Value `json:"claimed"`
-	RegisteredBy string         `json:"registered_by"`
-	FirstSeen    time.Time      `json:"first_seen"`
+	Claims jsontext.Value `json:"claimed"`
+	// Proof is what a token proved of the run; nil as long as none did.
+	Proof        *RunProof `json:"proof,omitzero"`
+	RegisteredBy string    `json:"registered_by"`
+	FirstSeen    time.Time `json:"first_seen"`
+}
+
+// RunProof is an identity provider's word for a run.
+type RunProof struct {
+	Provider string            `json:"provider"`
+	Issuer   string            `json:"issuer"`
+	Subject  string            `json:"subject"`
+	Facts    map[string]string `json:"facts,omitzero"`
 }
 
 // HeldRun is a run with its id and the entry that last registered it.
@@ -39,7 +49,8 @@ type HeldRun struct {
 // RegisterRun records a run. Registering the same again is Unchanged: every
 // provider process of one Terraform command does it. Any actor may act in a
 // run, since a pipeline may plan with one token and apply with another's; what
-// the run claims is changed only by the actor who registered it.
+// the run claims is changed only by the actor who registered it, or by one who
+// can prove to be the run.
 func (c *Controller) RegisterRun(ctx context.Context, call Call, id string, claims any) (Outcome, error) {
 	encoded, err := lb.Canonical(claims)
 	if err != nil {
@@ -47,25 +58,31 @@ func (c *Controller) RegisterRun(ctx context.Context, call Call, id string, clai
 	}
 	return c.submit(ctx, call, Subject{runPrefix + "/" + id, "register"}, len(encoded), func(b *batch) (draft, error) {
 		d := draft{kind: audit.TypeRun}
-		if vs := checkRun(id, encoded); len(vs) > 0 {
+		if vs := checkRunForm(id, encoded); len(vs) > 0 {
 			return d, refuseFields(CodeInvalid, "the run is not valid", vs)
 		}
-		run := Run{Claims: encoded, RegisteredBy: call.Actor.Name, FirstSeen: b.time()}
+		if err := checkClaims(call, encoded); err != nil {
+			return d, err
+		}
+		run := Run{Claims: encoded, Proof: proofOf(call), RegisteredBy: call.Actor.Name, FirstSeen: b.time()}
 		var held Run
 		revision, err := b.state(runPrefix+"/"+id, &held)
 		if err != nil {
 			return d, err
 		}
 		if revision != 0 {
-			if bytes.Equal(held.Claims, encoded) {
+			if err := checkProof(call, id, held.Proof); err != nil {
+				return d, err
+			}
+			if bytes.Equal(held.Claims, encoded) && (run.Proof == nil || held.Proof != nil) {
 				outcome, err := b.outcome(revision)
 				outcome.Unchanged = true
 				return draft{existing: &outcome}, err
 			}
-			if held.RegisteredBy != call.Actor.Name {
+			if run.Proof == nil && (held.RegisteredBy != call.Actor.Name || held.Proof != nil) {
 				return d, refuse(CodePreconditionFailed, "run %s was registered by %s, with other claims; only they can change what it claims", id, held.RegisteredBy)
 			}
-			d.base, run.FirstSeen, run.RegisteredBy = revision, held.FirstSeen, held.RegisteredBy
+			d.base, run.FirstSeen = revision, held.FirstSeen
 			if d.body.Before, err = lb.Canonical(held); err != nil {
 				return d, err
 			}
@@ -75,7 +92,7 @@ func (c *Controller) RegisterRun(ctx context.Context, call Call, id string, clai
 	})
 }
 
-func checkRun(id string, claims []byte) lb.Violations {
+func checkRunForm(id string, claims []byte) lb.Violations {
 	var vs lb.Violations
 	if id == "" || len(id) > maxRunIDLength || strings.IndexFunc(id, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar || r == ' ' }) >= 0 {
 		vs = append(vs, lb.Violation{Detail: fmt.Sprintf("the run's id must be 1 to %d printable bytes without spaces", maxRunIDLength)})

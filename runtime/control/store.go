@@ -35,6 +35,9 @@ type Store interface {
 	Begin(ctx context.Context) (Tx, error)
 	// MarkVerified keeps the checkpoint up to which the log is known to be right.
 	MarkVerified(ctx context.Context, note []byte) error
+	// KeepLastUses keeps when credentials were last used, over what is kept. It
+	// is no part of the log: losing the latest of it loses no change.
+	KeepLastUses(ctx context.Context, at map[string]time.Time) error
 	Close() error
 }
 
@@ -49,6 +52,14 @@ type Reader interface {
 	States(ctx context.Context, prefix string, before int64, limit int) ([]audit.Current, error)
 	// CountEntries counts the entries of a run by type and refusal.
 	CountEntries(ctx context.Context, run string) ([]Count, error)
+	// TicketUsage returns what was done under a ticket.
+	TicketUsage(ctx context.Context, id string) (Usage, error)
+	// Orphans returns resources that an accepted apply or identity entry made, with
+	// the last such entry, and that have no current state, not even a deleted one:
+	// there are none in a log that nobody edited.
+	Orphans(ctx context.Context) ([]audit.Current, error)
+	// LastUses returns when credentials were last used, to the second.
+	LastUses(ctx context.Context) (map[string]time.Time, error)
 	// Secret returns a sealed secret, or nil.
 	Secret(ctx context.Context, id string) ([]byte, error)
 }
@@ -68,6 +79,16 @@ type Count struct {
 	Type    audit.Type
 	Refused bool
 	N       int
+}
+
+// Usage is what was done under a ticket: the apply entries, and how many changes
+// under it were refused. What was done to the ticket itself does not count.
+type Usage struct {
+	Applied, Refused int
+	// First and Last are the first and last apply entries; 0 when there are none.
+	First, Last int64
+	// Appliers are the actors of the apply entries, sorted.
+	Appliers []string
 }
 
 // Tx is the write transaction. Its reads see its own writes.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -26,17 +25,22 @@ var ErrUnauthenticated = errors.New("the token is not valid")
 
 // tokens are the credentials that can be used, in memory.
 type tokens struct {
-	mu sync.RWMutex // guards byID
-	// byID holds every token; hash is the SHA-256 of its secret.
+	mu sync.RWMutex // guards what follows
+	// byID holds every token, and every session until a while after it ended.
 	byID map[string]heldToken
+	// used is when tokens were used since that was last kept, by resource.
+	used map[string]time.Time
 }
 
+// heldToken is a token with the SHA-256 of its secret.
 type heldToken struct {
 	token identity.Token
 	hash  []byte
 }
 
-func newTokens() *tokens { return &tokens{byID: map[string]heldToken{}} }
+func newTokens() *tokens {
+	return &tokens{byID: map[string]heldToken{}, used: map[string]time.Time{}}
+}
 
 func (t *tokens) set(token identity.Token, hash []byte) {
 	t.mu.Lock()
@@ -47,23 +51,37 @@ func (t *tokens) set(token identity.Token, hash []byte) {
 	t.byID[token.ID] = heldToken{token, hash}
 }
 
+// resource is what an id stands for in the log: a session, or else a token.
+func (t *tokens) resource(id string) string {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if held, ok := t.byID[id]; ok {
+		return held.token.Resource()
+	}
+	return tokenPrefix + "/" + id
+}
+
 func (t *tokens) replace(fresh *tokens) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.byID = fresh.byID
 }
 
-func tokenSecret(id string) string { return tokenPrefix + "/" + id }
-
-// loadToken takes a token into memory. Its hash stands apart from the log.
+// loadToken takes a token or session into memory. Its hash stands apart from the log.
 func (c *Controller) loadToken(ctx context.Context, row audit.Current, held *tokens) error {
 	var token identity.Token
 	if err := json.Unmarshal(row.State, &token); err != nil {
 		return fmt.Errorf("state of %s: %w", row.Resource, err)
 	}
-	hash, err := c.opts.Store.Secret(ctx, tokenSecret(token.ID))
+	hash, err := c.opts.Store.Secret(ctx, token.Resource())
 	if err != nil {
 		return fmt.Errorf("read hash of %s: %w", row.Resource, err)
+	}
+	if hash == nil && token.Login != nil {
+		// Dropped once it had ended, by a clock that was ahead. It lets nobody in, but
+		// still counts as an exchange.
+		held.byID[token.ID] = heldToken{token, nil}
+		return nil
 	}
 	if identity.HashDigest(hash) != token.HashDigest {
 		return &IntegrityError{[]audit.Finding{{Seq: row.Seq, Resource: row.Resource, Problem: "the kept hash is not that of the token this entry made"}}}
@@ -84,50 +102,80 @@ func (c *Controller) Authenticate(presented string) (identity.Actor, error) {
 	if !ok || len(held.hash) == 0 || !identity.Matches(held.hash, hash) || held.token.Live(c.opts.Now()) != nil {
 		return identity.Actor{}, ErrUnauthenticated
 	}
+	if held.token.Login == nil {
+		c.tokens.use(held.token.Resource(), c.opts.Now())
+	}
 	return held.token.AsActor(), nil
 }
 
-// Tokens returns every token by actor and age, without secrets.
-func (c *Controller) Tokens() []identity.Token {
+// HeldToken is a token with when it was last used; zero is never.
+type HeldToken struct {
+	identity.Token
+	LastUsed time.Time
+}
+
+// Tokens returns every token by actor and age, without secrets and sessions.
+func (c *Controller) Tokens(ctx context.Context) ([]HeldToken, error) {
+	kept, err := c.opts.Store.LastUses(ctx)
+	if err != nil {
+		return nil, err
+	}
 	c.tokens.mu.RLock()
 	defer c.tokens.mu.RUnlock()
-	out := make([]identity.Token, 0, len(c.tokens.byID))
-	for _, held := range slices.Collect(maps.Values(c.tokens.byID)) {
-		out = append(out, held.token)
+	out := make([]HeldToken, 0, len(c.tokens.byID))
+	for _, held := range c.tokens.byID {
+		if held.token.Login != nil {
+			continue
+		}
+		last := kept[held.token.Resource()]
+		if used, ok := c.tokens.used[held.token.Resource()]; ok {
+			last = used.UTC().Truncate(time.Second)
+		}
+		out = append(out, HeldToken{held.token, last})
 	}
-	slices.SortFunc(out, func(a, b identity.Token) int {
+	slices.SortFunc(out, func(a, b HeldToken) int {
 		return cmp.Or(cmp.Compare(a.Actor, b.Actor), a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 	})
+	return out, nil
+}
+
+// CredentialsOf returns as whom an actor's live tokens and sessions may act.
+func (c *Controller) CredentialsOf(actor string) []identity.Actor {
+	c.tokens.mu.RLock()
+	defer c.tokens.mu.RUnlock()
+	var out []identity.Actor
+	for _, held := range c.tokens.byID {
+		if held.token.Actor == actor && held.token.Live(c.opts.Now()) == nil {
+			out = append(out, held.token.AsActor())
+		}
+	}
+	slices.SortFunc(out, func(a, b identity.Actor) int { return cmp.Compare(a.Credential, b.Credential) })
 	return out
+}
+
+// TokenRequest is what is asked for with a token.
+type TokenRequest struct {
+	Actor string
+	Role  identity.Role
+	// Scopes are globs over what the role is good for; none: everything.
+	Scopes   []string
+	NotAfter time.Time
 }
 
 // CreateToken makes a token and returns the text for its holder, which is not
 // kept anywhere.
-func (c *Controller) CreateToken(ctx context.Context, call Call, actor string, role identity.Role, notAfter time.Time) (Outcome, string, error) {
+func (c *Controller) CreateToken(ctx context.Context, call Call, r TokenRequest) (Outcome, string, error) {
 	id, text, hash := identity.Generate()
 	outcome, err := c.submit(ctx, call, Subject{tokenPrefix + "/" + id, "create"}, 0, func(b *batch) (draft, error) {
-		d := draft{kind: audit.TypeIdentity, secrets: []Secret{{ID: tokenSecret(id), Sealed: hash}}}
-		var vs lb.Violations
-		if msg := identity.CheckActor(actor); msg != "" {
-			vs = append(vs, lb.Violation{Pointer: "/actor", Detail: msg})
+		if err := checkVerified(call); err != nil {
+			return draft{}, err
 		}
-		if !role.Valid() {
-			vs = append(vs, lb.Violation{Pointer: "/role", Detail: fmt.Sprintf("%.32q must be one of %s", string(role), roleWords())})
-		}
-		if !notAfter.IsZero() && !notAfter.After(b.time()) {
-			vs = append(vs, lb.Violation{Pointer: "/not_after", Detail: "has already passed"})
-		}
-		if notAfter.UTC().Year() > 9999 {
-			vs = append(vs, lb.Violation{Pointer: "/not_after", Detail: "is too far away"})
-		}
-		if len(vs) > 0 {
+		if vs := r.validate(b.time()); len(vs) > 0 {
 			return draft{}, refuseFields(CodeInvalid, "the token is not valid", vs)
 		}
-		token := identity.Token{ID: id, Actor: actor, Role: role, CreatedBy: call.Actor.Name, CreatedAt: b.time(), NotAfter: notAfter.UTC(), HashDigest: identity.HashDigest(hash)}
-		b.committed = append(b.committed, func() { c.tokens.set(token, hash) })
-		var err error
-		d.body.After, err = lb.Canonical(token)
-		return d, err
+		return b.issue(c, identity.Token{
+			ID: id, Actor: r.Actor, Role: r.Role, Scopes: r.Scopes, CreatedBy: call.Actor.Name, NotAfter: r.NotAfter.UTC(),
+		}, hash)
 	})
 	if err != nil || outcome.Refusal() != nil {
 		return outcome, "", err
@@ -139,12 +187,56 @@ func (c *Controller) CreateToken(ctx context.Context, call Call, actor string, r
 	return outcome, text, nil
 }
 
-// RevokeToken ends a token's life at once.
+func (r *TokenRequest) validate(now time.Time) lb.Violations {
+	var vs lb.Violations
+	add := func(pointer, format string, args ...any) {
+		vs = append(vs, lb.Violation{Pointer: pointer, Detail: fmt.Sprintf(format, args...)})
+	}
+	if msg := identity.CheckActor(r.Actor); msg != "" {
+		add("/actor", "%s", msg)
+	}
+	if !r.Role.Valid() {
+		add("/role", "%.32q must be one of %s", string(r.Role), roleWords())
+	}
+	if !r.NotAfter.IsZero() && !r.NotAfter.After(now) {
+		add("/not_after", "has already passed")
+	}
+	if r.NotAfter.UTC().Year() > 9999 {
+		add("/not_after", "is too far away")
+	}
+	if len(r.Scopes) > identity.MaxScopes {
+		add("/scopes", "has %d globs; at most %d are allowed", len(r.Scopes), identity.MaxScopes)
+		return vs
+	}
+	for i, glob := range r.Scopes {
+		if msg := lb.CheckGlob(glob); msg != "" {
+			add(fmt.Sprintf("/scopes/%d", i), "%s", msg)
+		}
+	}
+	return vs
+}
+
+// issue records a token or a session. It can be used once that is committed.
+func (b *batch) issue(c *Controller, token identity.Token, hash []byte) (draft, error) {
+	token.CreatedAt, token.HashDigest = b.time(), identity.HashDigest(hash)
+	after, err := lb.Canonical(token)
+	b.committed = append(b.committed, func() { c.tokens.set(token, hash) })
+	return draft{
+		kind: audit.TypeIdentity, body: audit.Body{After: after},
+		secrets: []Secret{{ID: token.Resource(), Sealed: hash}},
+	}, err
+}
+
+// RevokeToken ends the life of a token or session at once.
 func (c *Controller) RevokeToken(ctx context.Context, call Call, id string) (Outcome, error) {
-	return c.submit(ctx, call, Subject{tokenPrefix + "/" + id, "revoke"}, 0, func(b *batch) (draft, error) {
+	resource := c.tokens.resource(id)
+	return c.submit(ctx, call, Subject{resource, "revoke"}, 0, func(b *batch) (draft, error) {
 		d := draft{kind: audit.TypeIdentity}
+		if err := checkVerified(call); err != nil {
+			return d, err
+		}
 		var token identity.Token
-		revision, err := b.state(tokenPrefix+"/"+id, &token)
+		revision, err := b.state(resource, &token)
 		if err != nil {
 			return d, err
 		}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/hcl/v2/hclsimple"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/authority"
 )
 
 // Defaults of the configuration.
@@ -34,6 +36,14 @@ type Config struct {
 	Management *Management `hcl:"management,block"`
 	Log        *Log        `hcl:"log,block"`
 	Secrets    *Secrets    `hcl:"secrets,block"`
+
+	// OIDC are the identity providers that are trusted.
+	OIDC []OIDC `hcl:"oidc,block"`
+	// Authorities are where change tickets live that do not live here.
+	Authorities []Authority `hcl:"authority,block"`
+	// WriteBackAfter is how long nothing may have happened under such a ticket before
+	// its authority is told what did, in one comment: at most 2m. Default: 15s.
+	WriteBackAfter string `hcl:"write_back_after,optional"`
 }
 
 // Management is where the management API listens.
@@ -44,12 +54,18 @@ type Management struct {
 	// InsecureHTTP permits plain HTTP on an address that is not loopback, for
 	// use behind something that speaks TLS.
 	InsecureHTTP bool `hcl:"insecure_http,optional"`
+	// ClientCertificates say for whom client certificates speak. The first that
+	// matches counts.
+	ClientCertificates []ClientCertificate `hcl:"client_certificate,block"`
 }
 
 // TLS is the management API's own certificate.
 type TLS struct {
 	CertFile string `hcl:"cert_file"`
 	KeyFile  string `hcl:"key_file"`
+	// ClientCAFile holds the authorities of client certificates, in PEM. Default:
+	// none, and no client certificate is asked for.
+	ClientCAFile string `hcl:"client_ca_file,optional"`
 }
 
 // Log is the audit log.
@@ -86,6 +102,9 @@ func (c *Config) setDefaults() {
 	if c.ShutdownTimeout == "" {
 		c.ShutdownTimeout = DefaultShutdownTimeout.String()
 	}
+	if c.WriteBackAfter == "" {
+		c.WriteBackAfter = authority.DefaultQuiet.String()
+	}
 	if c.Management == nil {
 		c.Management = &Management{}
 	}
@@ -114,6 +133,9 @@ func (c *Config) check() error {
 	if d, err := time.ParseDuration(c.ShutdownTimeout); err != nil || d < 0 {
 		errs = append(errs, fmt.Errorf("shutdown_timeout: %q must be a duration such as 30s", c.ShutdownTimeout))
 	}
+	if d, err := time.ParseDuration(c.WriteBackAfter); err != nil || d <= 0 || d > authority.DefaultMaxDelay {
+		errs = append(errs, fmt.Errorf("write_back_after: %q must be a duration such as 15s, at most %s", c.WriteBackAfter, authority.DefaultMaxDelay))
+	}
 	host, _, err := net.SplitHostPort(c.Management.Address)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("management.address: %q must be host:port, such as %s", c.Management.Address, DefaultManagementAddress))
@@ -136,6 +158,11 @@ func loopback(host string) bool {
 
 func (c *Config) shutdownTimeout() time.Duration {
 	d, _ := time.ParseDuration(c.ShutdownTimeout) // checked
+	return d
+}
+
+func (c *Config) writeBackAfter() time.Duration {
+	d, _ := time.ParseDuration(c.WriteBackAfter) // checked
 	return d
 }
 

@@ -11,11 +11,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/authority"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/decision"
@@ -32,21 +35,29 @@ type Daemon struct {
 	// Engine is the data plane.
 	Engine *dataplane.Engine
 
-	config   Config
-	logger   *slog.Logger
-	records  *decision.Log
-	http     *http.Server
-	listener net.Listener
-	scheme   string
-	failed   chan error
+	config Config
+	logger *slog.Logger
+	writer *authority.Writer
+	// background ends what runs beside the calls, and ended waits for it.
+	background context.CancelFunc
+	ended      sync.WaitGroup
+	records    *decision.Log
+	http       *http.Server
+	listener   net.Listener
+	scheme     string
+	failed     chan error
+	closing    sync.Once
 }
+
+// flushTimeout bounds how long stopping waits for evidence to be written back.
+const flushTimeout = 5 * time.Second
 
 // TrafficDir is the folder within the data directory that records of traffic go to.
 const TrafficDir = "traffic"
 
 // openLog opens the store and the write path, publishing to what makePublisher
 // returns.
-func openLog(ctx context.Context, c Config, logger *slog.Logger, registry *prometheus.Registry, makePublisher func(control.Keys) control.Publisher) (*control.Controller, control.Store, error) {
+func openLog(ctx context.Context, c Config, logger *slog.Logger, registry *prometheus.Registry, extra control.Options, makePublisher func(control.Keys) control.Publisher) (*control.Controller, control.Store, error) {
 	c.setDefaults()
 	if err := c.check(); err != nil {
 		return nil, nil, err
@@ -58,14 +69,14 @@ func openLog(ctx context.Context, c Config, logger *slog.Logger, registry *prome
 	if err != nil {
 		return nil, nil, err
 	}
-	controller, err := openControl(ctx, c, store, logger, registry, makePublisher)
+	controller, err := openControl(ctx, c, store, logger, registry, extra, makePublisher)
 	if err != nil {
 		return nil, nil, errors.Join(err, store.Close())
 	}
 	return controller, store, nil
 }
 
-func openControl(ctx context.Context, c Config, store control.Store, logger *slog.Logger, registry *prometheus.Registry, makePublisher func(control.Keys) control.Publisher) (*control.Controller, error) {
+func openControl(ctx context.Context, c Config, store control.Store, logger *slog.Logger, registry *prometheus.Registry, opts control.Options, makePublisher func(control.Keys) control.Publisher) (*control.Controller, error) {
 	extent, err := store.Extent(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the log: %w", err)
@@ -79,17 +90,16 @@ func openControl(ctx context.Context, c Config, store control.Store, logger *slo
 	if err != nil {
 		return nil, err
 	}
-	return control.Open(ctx, control.Options{
-		Store: store, Signer: signer, Sealer: box, Logger: logger,
-		Publisher: makePublisher(control.Keys{Reader: store, Sealer: box}),
-		Committed: commitMetrics(registry),
-	})
+	opts.Store, opts.Signer, opts.Sealer, opts.Logger = store, signer, box, logger
+	opts.Publisher = makePublisher(control.Keys{Reader: store, Sealer: box})
+	opts.Committed = commitMetrics(registry)
+	return control.Open(ctx, opts)
 }
 
 // OpenLog opens the write path of a runtime that is not running, without
 // serving traffic. Call done when finished.
 func OpenLog(ctx context.Context, c Config) (controller *control.Controller, done func() error, err error) {
-	controller, store, err := openLog(ctx, c, slog.New(slog.DiscardHandler), nil, func(control.Keys) control.Publisher { return nowhere{} })
+	controller, store, err := openLog(ctx, c, slog.New(slog.DiscardHandler), nil, control.Options{}, func(control.Keys) control.Publisher { return nowhere{} })
 	if err != nil {
 		return nil, nil, err
 	}
@@ -104,28 +114,84 @@ func Start(ctx context.Context, c Config, logger *slog.Logger) (*Daemon, error) 
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	c.setDefaults()
+	logins, err := c.logins(logger)
+	if err != nil {
+		return nil, err
+	}
+	certificates, err := c.certificates()
+	if err != nil {
+		return nil, err
+	}
+	keeper, err := c.authorities()
+	if err != nil {
+		return nil, err
+	}
 	d := &Daemon{config: c, logger: logger, failed: make(chan error, 1)}
 	d.records = decision.Open(filepath.Join(c.DataDir, TrafficDir), logger)
 	registry.MustRegister(d.records)
 	d.Engine = dataplane.New(dataplane.Options{Logger: logger, Registerer: registry, DrainTimeout: c.shutdownTimeout(), Recorder: d.records})
-	var err error
-	d.Controller, d.Store, err = openLog(ctx, c, logger, registry, func(keys control.Keys) control.Publisher {
+	watch := newGovernance(logger, registry)
+	feed := &server.Feed{}
+	extra := control.Options{Recorded: func(e *audit.Entry) {
+		watch.record(e)
+		feed.Notify()
+		if keeper != nil && e.Type == audit.TypeApply && keeper.Handles(e.Ticket) {
+			d.writer.Note(e.Ticket, e.Seq)
+		}
+	}}
+	if keeper != nil {
+		extra.Authorities = elsewhere{keeper}
+	}
+	source := &evidence{}
+	if keeper != nil {
+		d.writer = newWriter(source, keeper, c.writeBackAfter(), logger, watch)
+	}
+	d.Controller, d.Store, err = openLog(ctx, c, logger, registry, extra, func(keys control.Keys) control.Publisher {
 		return &publisher{engine: d.Engine, logger: logger, key: keys.PrivateKey}
 	})
 	if err != nil {
 		return nil, errors.Join(err, d.Engine.Shutdown(ctx), d.records.Close())
 	}
-	handler := server.New(server.Options{
+	*source = evidence{controller: d.Controller, log: d.Store, origin: d.Controller.Origin()}
+	d.watch(source, watch)
+	opts := server.Options{
 		Controller: d.Controller, Log: d.Store, Logger: logger, Registry: registry, DataPlane: d.dataPlane,
-	})
-	if err := d.listen(ctx, handler); err != nil {
+		Certificates: certificates, Feed: feed,
+	}
+	if logins != nil {
+		opts.Logins = logins
+	}
+	handler := server.New(opts)
+	if err := d.listen(ctx, handler, feed.Close); err != nil {
 		return nil, errors.Join(err, d.Close(ctx))
 	}
 	logger.Info("management API ready", "endpoint", d.Endpoint(), "revision", d.Controller.Config().Revision())
 	return d, nil
 }
 
-func (d *Daemon) listen(ctx context.Context, handler http.Handler) error {
+// watch looks through the tickets there are, and writes evidence back, beside the
+// calls.
+func (d *Daemon) watch(source *evidence, g *governance) {
+	var ctx context.Context
+	ctx, d.background = context.WithCancel(context.Background())
+	d.ended.Go(func() {
+		err := source.eachTicket(ctx, func(t *control.HeldTicket) error {
+			g.found(t)
+			return nil
+		})
+		if err == nil && d.writer != nil {
+			err = source.unwritten(ctx, d.writer)
+		}
+		if err != nil && ctx.Err() == nil {
+			d.logger.Warn("tickets not looked through", "error", err)
+		}
+	})
+	if d.writer != nil {
+		d.ended.Go(func() { d.writer.Run(ctx) })
+	}
+}
+
+func (d *Daemon) listen(ctx context.Context, handler http.Handler, ending func()) error {
 	m := d.config.Management
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", m.Address)
@@ -134,15 +200,16 @@ func (d *Daemon) listen(ctx context.Context, handler http.Handler) error {
 	}
 	d.scheme = "http"
 	if m.TLS != nil {
-		pair, err := tls.LoadX509KeyPair(m.TLS.CertFile, m.TLS.KeyFile)
+		config, err := m.TLS.tlsConfig()
 		if err != nil {
-			return errors.Join(fmt.Errorf("management.tls: %w", err), l.Close())
+			return errors.Join(err, l.Close())
 		}
-		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}})
+		l = tls.NewListener(l, config)
 		d.scheme = "https"
 	}
 	d.listener = l
 	d.http = server.HTTPServer(handler, d.logger)
+	d.http.RegisterOnShutdown(ending)
 	go func() {
 		if err := d.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			d.failed <- fmt.Errorf("management API: %w", err)
@@ -162,7 +229,14 @@ func (d *Daemon) Failed() <-chan error { return d.failed }
 
 // Close stops in the order in which nothing is lost: calls in hand are
 // answered, the log is closed, and requests in flight finish until ctx ends.
+// Closing again does nothing.
 func (d *Daemon) Close(ctx context.Context) error {
+	var err error
+	d.closing.Do(func() { err = d.close(ctx) })
+	return err
+}
+
+func (d *Daemon) close(ctx context.Context) error {
 	var errs []error
 	if d.http != nil {
 		if err := d.http.Shutdown(ctx); err != nil {
@@ -170,6 +244,18 @@ func (d *Daemon) Close(ctx context.Context) error {
 			errs = append(errs, err, d.http.Close())
 		}
 	}
+	if d.writer != nil {
+		// What can't be written now is found again at the next start.
+		flush, cancel := context.WithTimeout(ctx, flushTimeout)
+		if err := d.writer.Close(flush); err != nil {
+			d.logger.Warn("evidence left for the next start", "error", err)
+		}
+		cancel()
+	}
+	if d.background != nil {
+		d.background()
+	}
+	d.ended.Wait()
 	d.Controller.Close()
 	errs = append(errs, d.Store.Close(), d.Engine.Shutdown(ctx), d.records.Close())
 	return errors.Join(errs...)
@@ -185,29 +271,4 @@ func (d *Daemon) dataPlane() (revision int64, problems []string) {
 	}
 	slices.Sort(problems)
 	return status.Revision, problems
-}
-
-// commitMetrics measures the write path.
-func commitMetrics(registry *prometheus.Registry) func(entries int, took time.Duration, err error) {
-	entries := prometheus.NewCounter(prometheus.CounterOpts{Name: "auditlb_log_entries_total", Help: "Entries written to the log."})
-	failures := prometheus.NewCounter(prometheus.CounterOpts{Name: "auditlb_log_commit_failures_total", Help: "Commits of the log that failed; changes were refused."})
-	batch := prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name: "auditlb_log_commit_entries", Help: "Entries committed together.", Buckets: []float64{1, 2, 4, 8, 16, 32, 64, 128, 256},
-	})
-	duration := prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name: "auditlb_log_commit_duration_seconds", Help: "Time to make a commit durable.",
-		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1},
-	})
-	if registry != nil {
-		registry.MustRegister(entries, failures, batch, duration)
-	}
-	return func(n int, took time.Duration, err error) {
-		if err != nil {
-			failures.Inc()
-			return
-		}
-		entries.Add(float64(n))
-		batch.Observe(float64(n))
-		duration.Observe(took.Seconds())
-	}
 }

@@ -55,13 +55,13 @@ func stop(t *testing.T, d *daemon.Daemon) {
 func operator(t *testing.T, d *daemon.Daemon) *client.Client {
 	t.Helper()
 	system := control.Call{Actor: control.System("test")}
-	o, secret, err := d.Controller.CreateToken(t.Context(), system, "olivia", identity.Operator, time.Time{})
+	o, secret, err := d.Controller.CreateToken(t.Context(), system, control.TokenRequest{Actor: "olivia", Role: identity.Operator})
 	accepted(t, o, err)
-	o, err = d.Controller.OpenTicket(t.Context(), system, ticket.Request{
+	o, err = d.Controller.OpenTicket(t.Context(), system, control.TicketRequest{Request: ticket.Request{
 		ID: "CHG-1", Title: "a change", Reason: "a test needs it", Scope: ticket.Scope{Addresses: []string{"*"}},
-	})
+	}})
 	accepted(t, o, err)
-	o, err = d.Controller.ActOnTicket(t.Context(), control.Call{Actor: identity.Actor{Name: "anton"}}, "CHG-1", ticket.Approve, "")
+	o, err = d.Controller.ActOnTicket(t.Context(), control.Call{Actor: identity.Actor{Name: "anton"}}, "CHG-1", control.TicketAct{Action: ticket.Approve})
 	accepted(t, o, err)
 	c, err := client.New(client.Config{Endpoint: d.Endpoint(), Token: api.Secret(secret), Ticket: "CHG-1", Attempts: 1})
 	if err != nil {

@@ -106,7 +106,7 @@ func TestDecodeOfOtherKindsPointsAtTheField(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Decode("gateway", []byte(`{}`)); err == nil || !strings.Contains(err.Error(), "certificate, pool, listener and route") {
+	if _, err := Decode("gateway", []byte(`{}`)); err == nil || !strings.Contains(err.Error(), "certificate, pool, listener, route, freeze and policy") {
 		t.Errorf("unknown kind: %v, want the kinds listed", err)
 	}
 }

@@ -61,6 +61,8 @@ var descriptions = map[Kind]map[string]string{
 	KindListener:    listenerDescriptions,
 	KindRoute:       routeDescriptions,
 	KindCertificate: certificateDescriptions,
+	KindFreeze:      freezeDescriptions,
+	KindPolicy:      policyDescriptions,
 }
 
 var certificateDescriptions = map[string]string{

@@ -16,13 +16,24 @@ const (
 	KindListener    Kind = "listener"
 	KindRoute       Kind = "route"
 	KindCertificate Kind = "certificate"
+	KindFreeze      Kind = "freeze"
+	KindPolicy      Kind = "policy"
 )
 
 // Kinds lists every kind, in the order in which objects depend on each other.
-var Kinds = []Kind{KindCertificate, KindPool, KindListener, KindRoute}
+var Kinds = []Kind{KindCertificate, KindPool, KindListener, KindRoute, KindFreeze, KindPolicy}
+
+// Governs reports whether objects of the kind say how others may be changed, in
+// place of where traffic goes.
+func (k Kind) Governs() bool { return k == KindFreeze || k == KindPolicy }
 
 // Plural is the kind as the collection in the management API's paths.
-func (k Kind) Plural() string { return string(k) + "s" }
+func (k Kind) Plural() string {
+	if stem, ok := strings.CutSuffix(string(k), "y"); ok {
+		return stem + "ies"
+	}
+	return string(k) + "s"
+}
 
 // Valid reports whether k is one of [Kinds].
 func (k Kind) Valid() bool { return slices.Contains(Kinds, k) }

@@ -16,7 +16,7 @@ import (
 // with thousands of members fits; a runaway generator does not.
 const MaxObjectBytes = 1 << 20
 
-// Object is a pool, a listener, a route or a certificate.
+// Object is a pool, a listener, a route, a certificate, a freeze window or a policy.
 //
 // An object's name is not part of it: it is the key under which the object is
 // kept, see [Address].
@@ -45,6 +45,10 @@ func New(kind Kind) (Object, error) {
 		return NewRoute(), nil
 	case KindCertificate:
 		return &Certificate{}, nil
+	case KindFreeze:
+		return NewFreeze(), nil
+	case KindPolicy:
+		return NewPolicy(), nil
 	}
 	return nil, fmt.Errorf("unknown kind %q; kinds are %s", kind, joinWords(Kinds))
 }

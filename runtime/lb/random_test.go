@@ -59,6 +59,18 @@ func randomObject(r *rand.Rand, kind Kind, chains []string) Object {
 		obj = randomRoute(r)
 	case KindCertificate:
 		obj = &Certificate{Meta: randomMeta(r), ChainPEM: pick(r, append(chains, "", "nonsense")...), PrivateKeyVersion: r.IntN(100)}
+	case KindFreeze:
+		obj = &Freeze{
+			Meta: randomMeta(r), Reason: randomText(r), Addresses: some(r, 3, func() string { return pick(r, "*", "pool/*", "pool") }),
+			Begin: time.Unix(r.Int64N(1<<33), 0), End: time.Unix(r.Int64N(1<<33), 0),
+			Recurrence: pick(r, "", "freq=daily", "RRULE:FREQ=WEEKLY;BYDAY=FR", "nonsense"), TimeZone: pick(r, "UTC", "Europe/Berlin", "Mars"),
+		}
+	case KindPolicy:
+		p := &Policy{Meta: randomMeta(r), AuthorityGrace: randomDuration(r), Rules: map[string]PolicyRule{}}
+		for range r.IntN(4) {
+			p.Rules[pick(r, "a", "b/c", "ä")] = PolicyRule{randomText(r), randomText(r), randomText(r), randomBool(r)}
+		}
+		obj = p
 	}
 	obj.Normalize()
 	return obj

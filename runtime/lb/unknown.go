@@ -34,6 +34,10 @@ var decidedBy = map[Kind]map[string][]string{
 	KindCertificate: {
 		"/private_key_pem": {"/chain_pem"},
 	},
+	KindFreeze: {
+		// Which day it is depends on the zone.
+		"/recurrence": {"/time_zone"},
+	},
 }
 
 // Settled returns the violations that hold whatever the values at the unknown

@@ -42,31 +42,35 @@ type Runtime struct {
 	Daemon *daemon.Daemon
 	// Logs holds everything that was logged, at level debug.
 	Logs *Buffer
+	// CAPEM is who vouches for the management API; empty over plain HTTP.
+	CAPEM string
+
+	config daemon.Config
+}
+
+// Option changes a runtime before it starts.
+type Option func(testing.TB, *Runtime)
+
+// Configured changes the configuration that a runtime starts with.
+func Configured(change func(*daemon.Config)) Option {
+	return func(_ testing.TB, r *Runtime) { change(&r.config) }
 }
 
 // Start boots a runtime that lives as long as the test.
-func Start(t testing.TB) *Runtime {
+func Start(t testing.TB, opts ...Option) *Runtime {
 	t.Helper()
 	r := &Runtime{Dir: t.TempDir(), Tokens: map[identity.Role]string{}, Logs: &Buffer{}}
-	var err error
-	r.Daemon, err = daemon.Start(context.Background(), daemon.Config{
+	r.config = daemon.Config{
 		DataDir:         r.Dir,
 		ShutdownTimeout: "2s",
 		Management:      &daemon.Management{Address: "127.0.0.1:0"},
 		Log:             &daemon.Log{MinFreeBytes: -1},
-	}, slog.New(slog.NewTextHandler(r.Logs, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	if err != nil {
-		t.Fatalf("start the runtime: %v", err)
 	}
-	t.Cleanup(func() {
-		// Spare connections of clients would keep an orderly end waiting.
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		if err := r.Daemon.Close(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("stop the runtime: %v", err)
-		}
-	})
-	r.Endpoint = r.Daemon.Endpoint()
+	for _, o := range opts {
+		o(t, r)
+	}
+	r.boot(t)
+	t.Cleanup(func() { r.stop(t) })
 	for _, role := range identity.Roles {
 		r.Tokens[role] = r.Token(t, People[role], role)
 	}
@@ -75,10 +79,41 @@ func Start(t testing.TB) *Runtime {
 	return r
 }
 
-// Token makes a token and returns its secret.
-func (r *Runtime) Token(t testing.TB, actor string, role identity.Role) string {
+func (r *Runtime) boot(t testing.TB) {
 	t.Helper()
-	outcome, secret, err := r.Daemon.Controller.CreateToken(t.Context(), control.Call{Actor: control.System("test")}, actor, role, time.Time{})
+	logger := slog.New(slog.NewTextHandler(r.Logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	var err error
+	if r.Daemon, err = daemon.Start(context.Background(), r.config, logger); err != nil {
+		t.Fatalf("start the runtime: %v", err)
+	}
+	r.Endpoint = r.Daemon.Endpoint()
+}
+
+func (r *Runtime) stop(t testing.TB) {
+	t.Helper()
+	// Spare connections of clients would keep an orderly end waiting.
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := r.Daemon.Close(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("stop the runtime: %v", err)
+	}
+}
+
+// Restart stops the runtime and starts it again over the same data, on another
+// port. Changes are made to its configuration in between.
+func (r *Runtime) Restart(t testing.TB, changes ...Option) {
+	t.Helper()
+	r.stop(t)
+	for _, o := range changes {
+		o(t, r)
+	}
+	r.boot(t)
+}
+
+// Token makes a token and returns its secret.
+func (r *Runtime) Token(t testing.TB, actor string, role identity.Role, scopes ...string) string {
+	t.Helper()
+	outcome, secret, err := r.Daemon.Controller.CreateToken(t.Context(), control.Call{Actor: control.System("test")}, control.TokenRequest{Actor: actor, Role: role, Scopes: scopes})
 	if err != nil || outcome.Refusal() != nil {
 		t.Fatalf("create a token for %s: %v %+v", actor, err, outcome.Refusal())
 	}
@@ -88,7 +123,7 @@ func (r *Runtime) Token(t testing.TB, actor string, role identity.Role) string {
 // Client returns a client of the runtime. Without a token it is olivia's.
 func (r *Runtime) Client(t testing.TB, cfg client.Config) *client.Client {
 	t.Helper()
-	cfg.Endpoint = r.Endpoint
+	cfg.Endpoint, cfg.CACertPEM = r.Endpoint, r.CAPEM
 	if cfg.Token == "" {
 		cfg.Token = api.Secret(r.Operator)
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
@@ -21,10 +23,13 @@ import (
 // a refused call that would have recorded something is recorded itself.
 func (s *server) admit(c *call, w http.ResponseWriter) error {
 	if c.op.Open {
-		return nil
+		return s.admitStranger(c, w)
 	}
 	if err := s.authenticate(c); err != nil {
 		return err
+	}
+	if wait := s.failures.exhausted(c.actor.Name, s.Now()); wait > 0 && c.Method != http.MethodGet {
+		return tooMany(fmt.Sprintf("%s has left too many refusals in the log", c.actor.Name), wait)
 	}
 	c.subject = c.about()
 	c.secret = c.op.Request != nil && c.op.Kind == lb.KindCertificate
@@ -34,10 +39,27 @@ func (s *server) admit(c *call, w http.ResponseWriter) error {
 	if c.op.Request == nil {
 		return nil
 	}
-	if err := c.readBody(w); err != nil {
+	if err := c.readBody(w, maxRequestBytes); err != nil {
 		return s.refuseProblem(c, err)
 	}
 	return s.refuseSecrets(c)
+}
+
+// admitStranger reads the body of a call that anybody may make. What is wrong
+// with it is not recorded.
+func (s *server) admitStranger(c *call, w http.ResponseWriter) error {
+	if c.op.Request == nil {
+		return nil
+	}
+	// The only such call brings a secret.
+	c.secret = true
+	if err := c.checkHeaders(); err != nil {
+		return err
+	}
+	if err := c.readBody(w, maxStrangerBytes); err != nil {
+		return err
+	}
+	return nil
 }
 
 // about is what the call is about as far as its path tells.
@@ -57,8 +79,12 @@ func (c *call) about() control.Subject {
 		resource, op = "run/"+c.PathValue("id"), "register"
 	case c.op.ID == "openTicket":
 		resource, op = "ticket", "open"
+	case c.op.ID == "amendTicket":
+		resource, op = "ticket/"+c.PathValue("id"), "amend"
 	case c.op.ID == "actOnTicket":
 		resource, op = "ticket/"+c.PathValue("id"), c.PathValue("action")
+	case c.op.ID == "explainAccess":
+		resource, op = "access", "explain"
 	case c.op.ID == "createToken":
 		resource, op = "token", "create"
 	case c.op.ID == "listTokens":
@@ -76,21 +102,6 @@ func requestID(r *http.Request) string {
 		return uuid.NewString()
 	}
 	return id
-}
-
-func (s *server) authenticate(c *call) error {
-	scheme, token, _ := strings.Cut(c.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || token == "" || len(c.Header.Values("Authorization")) != 1 {
-		s.metrics.unauthenticated.Inc()
-		return api.NewProblem(api.CodeUnauthenticated, "this call needs a token: send it as Authorization: Bearer …")
-	}
-	actor, err := s.Controller.Authenticate(token)
-	if err != nil {
-		s.metrics.unauthenticated.Inc()
-		return api.NewProblem(api.CodeUnauthenticated, "the token is not valid: it is unknown, expired or revoked")
-	}
-	c.actor = actor
-	return nil
 }
 
 // singleHeaders mean something only once. Of two, a proxy on the way may have
@@ -117,15 +128,15 @@ func (c *call) checkHeaders() *api.Problem {
 	return nil
 }
 
-func (c *call) readBody(w http.ResponseWriter) *api.Problem {
+func (c *call) readBody(w http.ResponseWriter, limit int64) *api.Problem {
 	if media, _, err := mime.ParseMediaType(c.Header.Get("Content-Type")); err != nil || media != api.ContentJSON {
 		return api.NewProblem(api.CodeMediaType, "send the body as Content-Type: application/json")
 	}
-	b, err := io.ReadAll(http.MaxBytesReader(w, c.Body, maxRequestBytes))
+	b, err := io.ReadAll(http.MaxBytesReader(w, c.Body, limit))
 	if err != nil {
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {
-			return api.NewProblem(api.CodeTooLarge, fmt.Sprintf("the body has more than %d bytes", maxRequestBytes))
+			return api.NewProblem(api.CodeTooLarge, fmt.Sprintf("the body has more than %d bytes", limit))
 		}
 		return api.NewProblem(api.CodeMalformed, "the body could not be read to its end")
 	}
@@ -145,7 +156,12 @@ func (s *server) refuseProblem(c *call, p *api.Problem) error {
 // refuseSecrets stops a secret in the wrong place at the door: what is accepted
 // is logged for good.
 func (s *server) refuseSecrets(c *call) error {
+	// Escapes must not hide what is looked for: what is kept is without them.
+	plain := jsontext.Value(bytes.Clone(c.body))
 	body := string(c.body)
+	if plain.Canonicalize() == nil {
+		body += "\n" + string(plain)
+	}
 	what := ""
 	switch {
 	case identity.HoldsToken(body):

@@ -6,9 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"strings"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
@@ -46,7 +44,13 @@ func (s *server) operation(op api.Operation) http.Handler {
 		defer cancel()
 		c := &call{Request: r.WithContext(ctx), op: op, requestID: requestID(r)}
 		a, err := s.handle(c, w, handle)
+		if p := (*api.Problem)(nil); errors.As(err, &p) && p.Seq > 0 {
+			s.failures.leave(c.actor.Name, s.Now())
+		}
 		status := s.write(w, c, a, err)
+		if err == nil && a.stream != nil {
+			a.stream(r.Context(), w)
+		}
 		took := s.Now().Sub(began)
 		s.metrics.observe(op.ID, status, took)
 		s.Logger.Debug("call", "operation", op.ID, "status", status, "actor", c.actor.Name, "request_id", c.requestID, "took", took)
@@ -79,8 +83,10 @@ func (c *call) control() control.Call {
 			UserAgent: bounded(c.UserAgent(), 256),
 		},
 	}
-	if host, _, err := net.SplitHostPort(c.RemoteAddr); err == nil {
-		out.Request.SourceIP = host
+	out.Request.SourceIP = c.sourceIP()
+	if v := c.actor.Verified; v != nil && out.Run == "" {
+		// What a credential proves need not be said.
+		out.Run = v.Run.ID
 	}
 	sum := sha256.Sum256(c.body)
 	if !c.secret && len(c.body) > 0 {
@@ -100,15 +106,7 @@ func (s *server) require(c *call, p identity.Permission) error {
 	if c.actor.Role.Can(p) {
 		return nil
 	}
-	roles := identity.RolesWith(p)
-	words := make([]string, len(roles))
-	for i, r := range roles {
-		words[i] = string(r)
-	}
-	return s.refuse(c, audit.Refusal{
-		Code:   string(api.CodeRole),
-		Detail: fmt.Sprintf("%s has role %s, which may not %s; roles that may: %s", c.actor.Name, c.actor.Role, p, strings.Join(words, ", ")),
-	})
+	return s.refuse(c, audit.Refusal{Code: string(api.CodeRole), Detail: lacking(&c.actor, p)})
 }
 
 // refuse records a refusal that was decided here and returns it as a problem.

@@ -2,8 +2,12 @@ package server_test
 
 import (
 	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -21,21 +25,33 @@ import (
 // does not describe, or an accepted request that it forbids.
 type contract struct {
 	t         testing.TB
-	transport http.RoundTripper
+	transport *http.Transport
 	mux       *http.ServeMux // finds the operation of a request
 	// underLoad leaves the comparison out: it takes longer than the calls.
 	underLoad bool
+	// mutual lets a client certificate stand in for the token that the document asks for.
+	mutual bool
 
 	mu        sync.Mutex // guards what follows; the validator takes one call at a time
 	validator validator.Validator
 	// operations and codes are what was seen so far.
 	operations map[string]int
 	codes      map[api.Code]int
+	// sources are the transports of calls from other addresses, see [from].
+	sources map[string]*http.Transport
 }
 
-func newContract(t *testing.T, endpoint string) *contract {
+// newContract speaks with an endpoint that an authority in PEM vouches for; "" for
+// plain HTTP.
+func newContract(t *testing.T, endpoint, caPEM string) *contract {
 	t.Helper()
-	resp, err := http.Get(endpoint + "/v1/openapi.json")
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	t.Cleanup(transport.CloseIdleConnections)
+	if caPEM != "" {
+		transport.TLSClientConfig = &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}
+		transport.TLSClientConfig.RootCAs.AppendCertsFromPEM([]byte(caPEM))
+	}
+	resp, err := (&http.Client{Transport: transport}).Get(endpoint + "/v1/openapi.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,9 +68,7 @@ func newContract(t *testing.T, endpoint string) *contract {
 	if len(errs) > 0 {
 		t.Fatalf("openapi.json: %v", errs)
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	t.Cleanup(transport.CloseIdleConnections)
-	c := &contract{t: t, transport: transport, mux: http.NewServeMux(), validator: v, operations: map[string]int{}, codes: map[api.Code]int{}}
+	c := &contract{t: t, sources: map[string]*http.Transport{}, transport: transport, mux: http.NewServeMux(), validator: v, operations: map[string]int{}, codes: map[api.Code]int{}}
 	for _, op := range api.Operations {
 		c.mux.Handle(op.Method+" "+op.Path, operation(op.ID))
 	}
@@ -76,7 +90,7 @@ func (c *contract) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		req.Body = io.NopCloser(bytes.NewReader(sent))
 	}
-	resp, err := c.transport.RoundTrip(req)
+	resp, err := c.through(req).RoundTrip(req)
 	if err != nil || c.underLoad {
 		return resp, err
 	}
@@ -107,11 +121,43 @@ func (c *contract) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	rewind()
 	if resp.StatusCode/100 == 2 {
-		if ok, errs := c.validator.ValidateHttpRequestSync(req); !ok {
+		described := req
+		if c.mutual && len(req.Header.Values("Authorization")) == 0 {
+			described = req.Clone(req.Context())
+			described.Header.Set("Authorization", "Bearer certificate")
+		}
+		if ok, errs := c.validator.ValidateHttpRequestSync(described); !ok {
 			c.t.Errorf("%s %s was accepted and the document forbids it: %s\n%s", req.Method, req.URL, describe(errs), sent)
 		}
 	}
 	return resp, nil
+}
+
+type sourceKey struct{}
+
+// from makes a call from another address of loopback, such as 127.0.0.7.
+func from(source string) option {
+	return func(_ *rig, req *http.Request) {
+		*req = *req.WithContext(context.WithValue(req.Context(), sourceKey{}, source))
+	}
+}
+
+// through is the transport that a request goes through.
+func (c *contract) through(req *http.Request) *http.Transport {
+	source, ok := req.Context().Value(sourceKey{}).(string)
+	if !ok {
+		return c.transport
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	transport := c.sources[source]
+	if transport == nil {
+		transport = c.transport.Clone()
+		transport.DialContext = (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(source)}}).DialContext
+		c.t.Cleanup(transport.CloseIdleConnections)
+		c.sources[source] = transport
+	}
+	return transport
 }
 
 func (c *contract) note(problem []byte) {

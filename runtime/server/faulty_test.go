@@ -66,36 +66,52 @@ func (s *faultyStore) Extent(ctx context.Context) (audit.Extent, error) {
 // callers who send their calls within a second.
 func startFaulty(t *testing.T) (*rig, *faultyStore) {
 	t.Helper()
-	inner, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{MinFree: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { inner.Close() })
-	store, logs := &faultyStore{Store: inner}, &runtimetest.Buffer{}
-	logger := slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	log := controltest.Open(t, control.Options{Store: store, Logger: logger})
-	handler := server.New(server.Options{
-		Controller: log.Controller, Log: store, Logger: logger, Registry: prometheus.NewRegistry(),
+	store := &faultyStore{Store: openStore(t, t.TempDir())}
+	return startOver(t, control.Options{Store: store}, server.Options{
 		DataPlane: func() (int64, []string) {
 			return 7, []string{"listener/edge is not bound: bind 127.0.0.1:80: permission denied"}
 		},
-	})
+	}), store
+}
+
+func openStore(t *testing.T, dir string) control.Store {
+	t.Helper()
+	store, err := sqlite.Open(t.Context(), dir, sqlite.Options{MinFree: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	return store
+}
+
+// startOver serves a log over a store without a daemon around it, so that clocks
+// and faults can be had.
+func startOver(t *testing.T, with control.Options, opts server.Options) *rig {
+	t.Helper()
+	logs := &runtimetest.Buffer{}
+	logger := slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	with.Logger = logger
+	log := controltest.Open(t, with)
+	opts.Controller, opts.Log, opts.Logger, opts.Registry = log.Controller, with.Store, logger, prometheus.NewRegistry()
+	if opts.DataPlane == nil {
+		opts.DataPlane = func() (int64, []string) { return log.Config().Revision(), nil }
+	}
 	s := httptest.NewUnstartedServer(nil)
-	s.Config = server.HTTPServer(handler, logger)
+	s.Config = server.HTTPServer(server.New(opts), logger)
 	s.Config.ReadTimeout = time.Second // to wait less than users do
 	s.Start()
 	t.Cleanup(s.Close)
 	r := &rig{Runtime: &runtimetest.Runtime{Endpoint: s.URL, Logs: logs, Tokens: map[identity.Role]string{}}}
 	for _, role := range identity.Roles {
-		_, secret, err := log.CreateToken(t.Context(), control.Call{Actor: control.System("test")}, runtimetest.People[role], role, time.Time{})
+		_, secret, err := log.CreateToken(t.Context(), control.Call{Actor: control.System("test")}, control.TokenRequest{Actor: runtimetest.People[role], Role: role})
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.Tokens[role] = secret
 	}
 	r.Operator, r.Ticket = r.Tokens[identity.Operator], log.Ticket(t, "CHG-1")
-	r.contract = newContract(t, s.URL)
-	return r, store
+	r.contract = newContract(t, s.URL, "")
+	return r
 }
 
 func TestInternalErrorsStayInside(t *testing.T) {

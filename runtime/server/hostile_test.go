@@ -206,6 +206,6 @@ func TestNothingIsLeftRunningAfterTheCalls(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	r.contract.transport.(*http.Transport).CloseIdleConnections()
+	r.contract.transport.CloseIdleConnections()
 	waitFor(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= before+3 })
 }

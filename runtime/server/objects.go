@@ -8,7 +8,6 @@ import (
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
-	"github.com/auditlb/terraform-provider-auditlb/runtime/identity"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
@@ -32,7 +31,7 @@ func (s *server) named(c *call) (lb.Address, error) {
 }
 
 func (s *server) putObject(c *call) (*answer, error) {
-	if err := s.require(c, identity.Change); err != nil {
+	if err := s.requireOn(c, changing(c.op.Kind), c.address()); err != nil {
 		return nil, err
 	}
 	put := control.Put{}
@@ -81,7 +80,7 @@ func (s *server) decodeObject(c *call) (lb.Object, string, error) {
 }
 
 func (s *server) deleteObject(c *call) (*answer, error) {
-	if err := s.require(c, identity.Change); err != nil {
+	if err := s.requireOn(c, changing(c.op.Kind), c.address()); err != nil {
 		return nil, err
 	}
 	address, err := s.named(c)

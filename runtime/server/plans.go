@@ -32,6 +32,9 @@ func (s *server) plan(c *call) (*answer, error) {
 	if err := s.asRefusal(c, checkPlan(req).Err()); err != nil {
 		return nil, err
 	}
+	if err := s.requireOn(c, identity.Plan, plan.Address); err != nil {
+		return nil, err
+	}
 	if req.Object != nil {
 		obj, err := lb.Decode(req.Kind, req.Object)
 		var violations lb.Violations

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -25,10 +26,10 @@ type rig struct {
 	raw runtimetest.Buffer
 }
 
-func start(t *testing.T) *rig {
+func start(t *testing.T, opts ...runtimetest.Option) *rig {
 	t.Helper()
-	r := &rig{Runtime: runtimetest.Start(t)}
-	r.contract = newContract(t, r.Endpoint)
+	r := &rig{Runtime: runtimetest.Start(t, opts...)}
+	r.contract = newContract(t, r.Endpoint, r.CAPEM)
 	return r
 }
 
@@ -49,6 +50,9 @@ type option func(*rig, *http.Request)
 func as(role identity.Role) option {
 	return func(r *rig, req *http.Request) { req.Header.Set("Authorization", "Bearer "+r.Tokens[role]) }
 }
+
+// bearer makes a call with a secret of one's own.
+func bearer(secret string) option { return with("Authorization", "Bearer "+secret) }
 
 // with sets a header to values; none removes it.
 func with(name string, values ...string) option {
@@ -170,11 +174,27 @@ func (r *rig) newest(t testing.TB) api.EntryRecord {
 func (r *rig) state(t testing.TB) string {
 	t.Helper()
 	var b strings.Builder
-	for _, path := range []string{"/v1/pools", "/v1/listeners", "/v1/routes", "/v1/certificates", "/v1/tickets", "/v1/runs", "/readyz"} {
+	for _, path := range []string{
+		"/v1/pools", "/v1/listeners", "/v1/routes", "/v1/certificates", "/v1/freezes", "/v1/policies", "/v1/tickets", "/v1/runs", "/readyz",
+	} {
 		b.Write(r.must(t, nil, http.MethodGet, path, nil).body)
 	}
-	b.Write(r.must(t, nil, http.MethodGet, "/v1/tokens", nil, as(identity.Admin)).body)
+	for _, token := range r.tokens(t) {
+		fmt.Fprintf(&b, "%+v\n", token)
+	}
 	return b.String()
+}
+
+// tokens are the tokens there are, without when they were last used: that changes
+// with every call.
+func (r *rig) tokens(t testing.TB) []api.Token {
+	t.Helper()
+	var list api.TokenList
+	r.must(t, &list, http.MethodGet, "/v1/tokens", nil, as(identity.Admin))
+	for i := range list.Items {
+		list.Items[i].LastUsed = time.Time{}
+	}
+	return list.Items
 }
 
 // Bodies of small valid objects.

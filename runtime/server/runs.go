@@ -37,6 +37,9 @@ func (s *server) putRun(c *call) (*answer, error) {
 	if outcome.Refusal() != nil {
 		return nil, problemOf(&outcome)
 	}
+	if !outcome.Unchanged {
+		s.failures.leave(c.actor.Name, s.Now())
+	}
 	return s.getRun(c)
 }
 
@@ -108,6 +111,10 @@ func (s *server) listRuns(c *call) (*answer, error) {
 
 func (s *server) run(ctx context.Context, h control.HeldRun) (api.Run, error) {
 	run := api.Run{ID: h.ID, RegisteredBy: h.RegisteredBy, FirstSeen: h.FirstSeen, Seq: h.Seq}
+	if h.Proof != nil {
+		proof := api.RunProof(*h.Proof)
+		run.Proof = &proof
+	}
 	if err := json.Unmarshal(h.Claims, &run.Claims); err != nil {
 		return run, fmt.Errorf("claims of run %s: %w", h.ID, err)
 	}

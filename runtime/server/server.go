@@ -12,6 +12,7 @@ import (
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/identity"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
@@ -19,6 +20,13 @@ import (
 type Log interface {
 	control.Reader
 	Extent(ctx context.Context) (audit.Extent, error)
+	Rows(ctx context.Context, from int64, limit int) ([]audit.Row, error)
+}
+
+// Logins verifies a token of an identity provider. Its errors are
+// [*oidc.Rejected] and [*oidc.Unavailable].
+type Logins interface {
+	Verify(ctx context.Context, raw string) (identity.Login, error)
 }
 
 // Options are what a server works with.
@@ -31,6 +39,12 @@ type Options struct {
 	// DataPlane returns the revision that traffic runs on and what is wrong
 	// with it, for /readyz.
 	DataPlane func() (revision int64, problems []string)
+	// Logins verifies the tokens of identity providers; nil when none is trusted.
+	Logins Logins
+	// Certificates maps client certificates to actors.
+	Certificates identity.CertificateRules
+	// Feed is told when the log has grown; nil is one that never is.
+	Feed *Feed
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -38,14 +52,18 @@ type Options struct {
 // Bounds of a call.
 const (
 	maxRequestBytes = lb.MaxObjectBytes + lb.MaxPrivateKeyBytes + 64<<10
+	// maxStrangerBytes bounds the body of a call that anybody may make.
+	maxStrangerBytes = 32 << 10
 	// decisionTimeout bounds the wait for the write path.
 	decisionTimeout = 20 * time.Second
 )
 
-// server holds what handlers share. It has no state of its own.
+// server holds what handlers share. It has no state but what bounds strangers.
 type server struct {
 	Options
-	metrics metrics
+	metrics  metrics
+	failures *failures
+	streams  streams
 }
 
 // handler answers one operation. A *api.Problem is answered as it is; any other
@@ -59,6 +77,8 @@ type answer struct {
 	raw    []byte
 	etag   string
 	header http.Header
+	// stream, if not nil, writes the body.
+	stream stream
 }
 
 // New returns the handler of the management API.
@@ -66,7 +86,10 @@ func New(opts Options) http.Handler {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	s := &server{Options: opts, metrics: newMetrics(opts.Registry)}
+	if opts.Feed == nil {
+		opts.Feed = &Feed{}
+	}
+	s := &server{Options: opts, metrics: newMetrics(opts.Registry), failures: newFailures(), streams: streams{by: map[string]int{}}}
 	mux := http.NewServeMux()
 	for _, op := range api.Operations {
 		if op.ID == "metrics" {
@@ -81,24 +104,29 @@ func New(opts Options) http.Handler {
 
 // handlers by operation id; objects are answered by operation id without the kind.
 var handlers = map[string]handler{
-	"plan":        (*server).plan,
-	"listRuns":    (*server).listRuns,
-	"putRun":      (*server).putRun,
-	"getRun":      (*server).getRun,
-	"listEntries": (*server).listEntries,
-	"getEntry":    (*server).getEntry,
-	"openTicket":  (*server).openTicket,
-	"listTickets": (*server).listTickets,
-	"getTicket":   (*server).getTicket,
-	"actOnTicket": (*server).actOnTicket,
-	"createToken": (*server).createToken,
-	"listTokens":  (*server).listTokens,
-	"revokeToken": (*server).revokeToken,
-	"whoami":      (*server).whoami,
-	"openapi":     (*server).openapi,
-	"checkpoint":  (*server).checkpoint,
-	"healthz":     (*server).healthz,
-	"readyz":      (*server).readyz,
+	"plan":              (*server).plan,
+	"listRuns":          (*server).listRuns,
+	"putRun":            (*server).putRun,
+	"getRun":            (*server).getRun,
+	"listEntries":       (*server).listEntries,
+	"getEntry":          (*server).getEntry,
+	"streamEvents":      (*server).streamEvents,
+	"openTicket":        (*server).openTicket,
+	"listTickets":       (*server).listTickets,
+	"getTicket":         (*server).getTicket,
+	"amendTicket":       (*server).amendTicket,
+	"actOnTicket":       (*server).actOnTicket,
+	"listTicketEffects": (*server).listTicketEffects,
+	"openSession":       (*server).openSession,
+	"explainAccess":     (*server).explainAccess,
+	"createToken":       (*server).createToken,
+	"listTokens":        (*server).listTokens,
+	"revokeToken":       (*server).revokeToken,
+	"whoami":            (*server).whoami,
+	"openapi":           (*server).openapi,
+	"checkpoint":        (*server).checkpoint,
+	"healthz":           (*server).healthz,
+	"readyz":            (*server).readyz,
 }
 
 // objectHandlers by method and whether the path names an object.

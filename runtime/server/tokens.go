@@ -3,12 +3,15 @@ package server
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/identity"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
 func (s *server) createToken(c *call) (*answer, error) {
@@ -19,10 +22,15 @@ func (s *server) createToken(c *call) (*answer, error) {
 	if err := s.decode(c, &req); err != nil {
 		return nil, err
 	}
+	if err := s.coversToken(c, req.Scopes); err != nil {
+		return nil, err
+	}
 	who := c.control()
 	// The secret can be answered only once, so there is no answer to repeat.
 	who.Key = ""
-	outcome, secret, err := s.Controller.CreateToken(c.Context(), who, req.Actor, identity.Role(req.Role), req.NotAfter)
+	outcome, secret, err := s.Controller.CreateToken(c.Context(), who, control.TokenRequest{
+		Actor: req.Actor, Role: identity.Role(req.Role), Scopes: req.Scopes, NotAfter: req.NotAfter,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -36,13 +44,37 @@ func (s *server) createToken(c *call) (*answer, error) {
 	return &answer{status: http.StatusCreated, body: api.TokenCreated{Token: token, Secret: secret}}, nil
 }
 
+// coversToken refuses a token that is good for more than the caller's own
+// credential: scopes would be worth nothing otherwise.
+func (s *server) coversToken(c *call, scopes []string) error {
+	if len(c.actor.Scopes) == 0 {
+		return nil
+	}
+	if len(scopes) == 0 {
+		scopes = []string{lb.GlobEverything}
+	}
+	for _, glob := range scopes {
+		if !c.actor.Covers(glob) {
+			return s.refuse(c, audit.Refusal{Code: string(api.CodeScope), Detail: fmt.Sprintf(
+				"%s may act on %s only, and can't make a token for %s", c.actor.Name, strings.Join(c.actor.Scopes, ", "), bounded(glob, 128))})
+		}
+	}
+	return nil
+}
+
 func (s *server) listTokens(c *call) (*answer, error) {
 	if err := s.require(c, identity.ManageTokens); err != nil {
 		return nil, err
 	}
+	held, err := s.Controller.Tokens(c.Context())
+	if err != nil {
+		return nil, err
+	}
 	list := api.TokenList{Items: []api.Token{}}
-	for _, t := range s.Controller.Tokens() {
-		list.Items = append(list.Items, wireToken(t))
+	for _, t := range held {
+		token := wireToken(t.Token)
+		token.LastUsed = t.LastUsed
+		list.Items = append(list.Items, token)
 	}
 	return ok(list)
 }
@@ -66,10 +98,6 @@ func (s *server) revokeToken(c *call) (*answer, error) {
 	return ok(token)
 }
 
-func (s *server) whoami(c *call) (*answer, error) {
-	return ok(api.Actor{Name: c.actor.Name, Credential: c.actor.Credential, Role: string(c.actor.Role)})
-}
-
 func tokenOf(o *control.Outcome) (api.Token, error) {
 	var t identity.Token
 	err := unmarshalState(o, &t)
@@ -78,7 +106,7 @@ func tokenOf(o *control.Outcome) (api.Token, error) {
 
 func wireToken(t identity.Token) api.Token {
 	return api.Token{
-		ID: t.ID, Actor: t.Actor, Role: string(t.Role), CreatedBy: t.CreatedBy, CreatedAt: t.CreatedAt,
+		ID: t.ID, Actor: t.Actor, Role: string(t.Role), Scopes: t.Scopes, CreatedBy: t.CreatedBy, CreatedAt: t.CreatedAt,
 		NotAfter: t.NotAfter, Revoked: t.Revoked,
 	}
 }

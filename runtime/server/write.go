@@ -52,6 +52,9 @@ func (s *server) writeProblem(w http.ResponseWriter, c *call, err error) int {
 	if p.Status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="auditlb"`)
 	}
+	if wait := retryIn(err); wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())))
+	}
 	if p.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")
 	}

@@ -11,6 +11,10 @@ import (
 	"github.com/auditlb/terraform-provider-auditlb/runtime/ticket"
 )
 
+func attempt(op lb.Op, address lb.Address, now time.Time) ticket.Attempt {
+	return ticket.Attempt{Op: op, Address: address, Actor: "ci", Now: now}
+}
+
 // TestAdmitInEveryStateAtEveryEdge asks around the edges of the window: it
 // begins with its first moment and ends before its last.
 func TestAdmitInEveryStateAtEveryEdge(t *testing.T) {
@@ -34,7 +38,7 @@ func TestAdmitInEveryStateAtEveryEdge(t *testing.T) {
 			if !ok {
 				expected = ticket.CodeClosed // what is not known admits nothing
 			}
-			if got := code(t, tk.Admit(lb.OpUpdate, web, now)); got != expected {
+			if got := code(t, tk.Admit(attempt(lb.OpUpdate, web, now))); got != expected {
 				t.Errorf("%s at %s (%s the window): %q, want %q", state, now, when, got, expected)
 			}
 		}
@@ -79,7 +83,7 @@ func TestScopeAdmitsWhatItsGlobsAndOperationsSay(t *testing.T) {
 			}
 			tk := stored(ticket.Approved)
 			tk.Scope = ticket.Scope{Addresses: tt.addresses, Operations: tt.ops}
-			got := code(t, tk.Admit(tt.op, address, mid))
+			got := code(t, tk.Admit(attempt(tt.op, address, mid)))
 			if (got == "") != tt.admits || (got != "" && got != ticket.CodeOutOfScope) {
 				t.Errorf("%q, want it admitted: %t", got, tt.admits)
 			}
@@ -118,7 +122,14 @@ func TestOpenRefuses(t *testing.T) {
 		{"id with a line break", func(r *ticket.Request) { r.ID = "a\nb" }, "/id"},
 		{"id that is too long", func(r *ticket.Request) { r.ID = strings.Repeat("a", ticket.MaxIDLength+1) }, "/id"},
 		{"unknown type", func(r *ticket.Request) { r.Type = "quick" }, "/type"},
-		{"emergency, which is not there yet", func(r *ticket.Request) { r.Type = ticket.Emergency }, "/type"},
+		{"emergency as a draft", func(r *ticket.Request) { r.Type, r.Draft = ticket.Emergency, true }, "/draft"},
+		{"emergency with approvals", func(r *ticket.Request) { r.Type, r.RequiredApprovals = ticket.Emergency, 1 }, "/required_approvals"},
+		{"emergency that begins later", func(r *ticket.Request) { r.Type, r.NotBefore = ticket.Emergency, mid }, "/not_before"},
+		{"emergency that lasts too long", func(r *ticket.Request) {
+			r.Type, r.NotAfter = ticket.Emergency, begin.Add(ticket.MaxEmergencyWindow+1)
+		}, "/not_after"},
+		{"negative uses", func(r *ticket.Request) { r.MaxUses = -1 }, "/max_uses"},
+		{"too many uses", func(r *ticket.Request) { r.MaxUses = ticket.MaxUses + 1 }, "/max_uses"},
 		{"no title", func(r *ticket.Request) { r.Title = "" }, "/title"},
 		{"title of punctuation", func(r *ticket.Request) { r.Title = "-- !! --" }, "/title"},
 		{"reason of spaces", func(r *ticket.Request) { r.Reason = " \t\n " }, "/reason"},
@@ -154,8 +165,92 @@ func TestACommentIsBounded(t *testing.T) {
 	tk := stored(ticket.Pending)
 	for _, comment := range []string{strings.Repeat("x", ticket.MaxTextLength+1), "red \x1b[31m"} {
 		var violations lb.Violations
-		if _, err := tk.Act(ticket.Reject, other, comment, mid); !errors.As(err, &violations) || violations[0].Pointer != "/comment" {
+		if _, err := tk.Apply(ticket.Act{Action: ticket.Reject, By: other, Comment: comment, Now: mid}); !errors.As(err, &violations) || violations[0].Pointer != "/comment" {
 			t.Errorf("comment of %d bytes: %v", len(comment), err)
 		}
 	}
 }
+
+func TestATicketIsGoodForItsUsesAndNoMore(t *testing.T) {
+	web := lb.Address{Kind: lb.KindPool, Name: "web"}
+	tk := stored(ticket.Approved)
+	tk.MaxUses = 3
+	for uses, want := range map[int]string{0: "", 2: "", 3: ticket.CodeUsedUp, 4: ticket.CodeUsedUp} {
+		a := attempt(lb.OpUpdate, web, mid)
+		a.Uses = uses
+		if got := code(t, tk.Admit(a)); got != want {
+			t.Errorf("after %d uses: %q, want %q", uses, got, want)
+		}
+	}
+	tk.MaxUses = 0
+	a := attempt(lb.OpUpdate, web, mid)
+	a.Uses = ticket.MaxUses
+	if got := code(t, tk.Admit(a)); got != "" {
+		t.Errorf("without a bound: %q", got)
+	}
+}
+
+func TestAnApproverAppliesOnlyWhereThatIsAllowed(t *testing.T) {
+	web := lb.Address{Kind: lb.KindPool, Name: "web"}
+	for _, separate := range []bool{false, true} {
+		for _, who := range []string{requester, approved, other} {
+			tk := stored(ticket.Approved)
+			tk.SeparateApplier = separate
+			a := attempt(lb.OpUpdate, web, mid)
+			a.Actor = who
+			want := ""
+			if separate && who == approved {
+				want = ticket.CodeApproverApply
+			}
+			if got := code(t, tk.Admit(a)); got != want {
+				t.Errorf("separate %t, applied by %s: %q, want %q", separate, who, got, want)
+			}
+		}
+	}
+}
+
+func TestAnEmergencyTicketWorksAtOnceAndForAShortWhile(t *testing.T) {
+	r := request()
+	r.Type = ticket.Emergency
+	tk, err := ticket.Open(r, requester, begin)
+	if err != nil || tk.State != ticket.Approved || tk.NotAfter.Sub(begin) != ticket.DefaultEmergencyWindow || !tk.Unreviewed() {
+		t.Fatalf("opened %+v, %v", tk, err)
+	}
+	web := lb.Address{Kind: lb.KindPool, Name: "web"}
+	for now, want := range map[time.Time]string{begin: "", tk.NotAfter.Add(-1): "", tk.NotAfter: ticket.CodeExpired} {
+		if got := code(t, tk.Admit(attempt(lb.OpUpdate, web, now))); got != want {
+			t.Errorf("%s after it was opened: %q, want %q", now.Sub(begin), got, want)
+		}
+	}
+}
+
+func TestATicketThatLivesElsewhereIsMovedThere(t *testing.T) {
+	facts := ticket.Facts{ID: "CHG-1", Title: "a change", Requester: requester, State: ticket.Approved, Scope: ticket.Scope{Addresses: []string{"*"}}}
+	held := facts.Mirror("servicenow", nil, begin)
+	held.Written = 12
+	tk := facts.Mirror("servicenow", &held, mid)
+	if tk.Written != 12 || !tk.RequestedAt.Equal(begin) {
+		t.Errorf("the mirror forgot what it was told: %+v", tk)
+	}
+	for _, action := range []ticket.Action{ticket.Approve, ticket.Reject, ticket.Cancel, ticket.Close, ticket.Amend, ticket.Submit} {
+		if _, err := tk.Apply(ticket.Act{Action: action, By: other, Now: mid}); code(t, err) != ticket.CodeElsewhere {
+			t.Errorf("%s: %v", action, err)
+		}
+	}
+	web := lb.Address{Kind: lb.KindPool, Name: "web"}
+	if got := code(t, tk.Admit(attempt(lb.OpUpdate, web, mid.AddDate(5, 0, 0)))); got != "" {
+		t.Errorf("approved and without an end: %q", got)
+	}
+}
+
+func TestAReviewedEmergencyTicketAdmitsNothingMore(t *testing.T) {
+	web := lb.Address{Kind: lb.KindPool, Name: "web"}
+	if got := code(t, ptr(emergency(ticket.Approved)).Admit(attempt(lb.OpUpdate, web, mid))); got != "" {
+		t.Errorf("before the review: %q", got)
+	}
+	if got := code(t, ptr(reviewed(ticket.Approved)).Admit(attempt(lb.OpUpdate, web, mid))); got != ticket.CodeClosed {
+		t.Errorf("after it: %q, want %q", got, ticket.CodeClosed)
+	}
+}
+
+func ptr(t ticket.Ticket) *ticket.Ticket { return &t }

@@ -9,3 +9,10 @@ check "change_ticket" {
     error_message = "Ticket ${var.change_ticket} is ${data.auditlb_change_ticket.current.state}; applying needs an approved one, within its window."
   }
 }
+
+# Or waits for somebody to approve it: for a pipeline that opens its own ticket.
+data "auditlb_change_ticket" "approved" {
+  id       = var.change_ticket
+  wait_for = "approved"
+  timeout  = "1h"
+}

@@ -24,6 +24,10 @@ func ranIf(err error) error {
 }
 
 func makeChange(ctx context.Context, args []string) error {
+	planOnly := args[0] == "plan"
+	if planOnly {
+		args = args[1:]
+	}
 	op := lb.Op(args[0])
 	at, err := lb.ParseAddress(args[1])
 	if err != nil {
@@ -57,7 +61,7 @@ func makeChange(ctx context.Context, args []string) error {
 	if plan.Object, err = os.ReadFile(args[2]); err != nil {
 		return err
 	}
-	if _, err := c.Plan(ctx, plan); err != nil {
+	if _, err := c.Plan(ctx, plan); err != nil || planOnly {
 		return err
 	}
 	o, err := c.Put(ctx, at, plan.Object, pre)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
@@ -82,7 +81,7 @@ every change for a day. Not for production: the token is printed.`,
 // and approved by the token's actor: nobody approves their own.
 func prepareDev(ctx context.Context, d *daemon.Daemon) (devReady, error) {
 	system := control.Call{Actor: control.System("dev")}
-	outcome, secret, err := d.Controller.CreateToken(ctx, system, devActor, identity.Admin, time.Time{})
+	outcome, secret, err := d.Controller.CreateToken(ctx, system, control.TokenRequest{Actor: devActor, Role: identity.Admin})
 	if err := failed(outcome, err); err != nil {
 		return devReady{}, err
 	}
@@ -91,15 +90,15 @@ func prepareDev(ctx context.Context, d *daemon.Daemon) (devReady, error) {
 		return devReady{}, err
 	}
 	if held == nil {
-		outcome, err = d.Controller.OpenTicket(ctx, system, ticket.Request{
+		outcome, err = d.Controller.OpenTicket(ctx, system, control.TicketRequest{Request: ticket.Request{
 			ID: devTicket, Type: ticket.Standard, Title: "Try auditlb", Reason: "Opened by auditlb dev, to explore with",
 			Scope: ticket.Scope{Addresses: []string{"*"}},
-		})
+		}})
 		if err := failed(outcome, err); err != nil {
 			return devReady{}, err
 		}
 		dev := control.Call{Actor: identity.Actor{Name: devActor, Role: identity.Admin}}
-		outcome, err = d.Controller.ActOnTicket(ctx, dev, devTicket, ticket.Approve, "approved by auditlb dev")
+		outcome, err = d.Controller.ActOnTicket(ctx, dev, devTicket, control.TicketAct{Action: ticket.Approve, Comment: "approved by auditlb dev"})
 		if err := failed(outcome, err); err != nil {
 			return devReady{}, err
 		}

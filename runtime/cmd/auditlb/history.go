@@ -3,7 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -64,6 +67,9 @@ func printEntries(out io.Writer, list *api.EntryList, withResource bool) {
 		rows = append(rows, append(row, e.Actor.Name, dash(e.Ticket), dash(runID(e.Run)), summary(e)))
 	}
 	columns(out, heading, rows)
+	if slices.ContainsFunc(list.Items, func(e api.EntryRecord) bool { return e.Run != nil && e.Run.Verified }) {
+		fmt.Fprintln(out, "Runs marked"+verifiedMark+" are verified by a token; others are only claimed.")
+	}
 	if list.Next != "" {
 		fmt.Fprintf(out, "There are more: --cursor %s\n", list.Next)
 	}
@@ -80,8 +86,14 @@ func runID(r *api.RunRef) string {
 	if r == nil {
 		return ""
 	}
+	if r.Verified {
+		return r.ID + verifiedMark
+	}
 	return r.ID
 }
+
+// verifiedMark stands after a run that a token proves; others are only claimed.
+const verifiedMark = " ✓"
 
 func newShow(c *cli) *cobra.Command {
 	return &cobra.Command{
@@ -108,12 +120,12 @@ func newShow(c *cli) *cobra.Command {
 }
 
 func printEntry(out io.Writer, e *api.EntryRecord) {
-	request, run, plan := "", runID(e.Run), ""
+	request, run, plan := "", "", ""
 	if e.Request != nil {
 		request = fmt.Sprintf("%s %s from %s (%s), id %s", e.Request.Method, e.Request.Path, dash(e.Request.SourceIP), dash(e.Request.UserAgent), e.Request.ID)
 	}
-	if run != "" {
-		run += map[bool]string{true: " (verified)", false: " (claimed)"}[e.Run.Verified]
+	if e.Run != nil {
+		run = e.Run.ID + map[bool]string{true: " (verified)", false: " (claimed)"}[e.Run.Verified]
 	}
 	switch {
 	case e.Plan > 0:
@@ -121,7 +133,10 @@ func printEntry(out io.Writer, e *api.EntryRecord) {
 	case e.Unplanned:
 		plan = "unplanned"
 	}
-	actor := e.Actor.Name
+	actor, emergency := e.Actor.Name, ""
+	if e.Emergency {
+		emergency = "YES: under an emergency ticket"
+	}
 	if e.Actor.Credential != "" {
 		actor += fmt.Sprintf(" (%s, %s)", e.Actor.Role, e.Actor.Credential)
 	}
@@ -134,14 +149,20 @@ func printEntry(out io.Writer, e *api.EntryRecord) {
 		"outcome", e.Outcome,
 		"code", e.Code,
 		"actor", actor,
+		"vouched for by", vouched(e.Actor),
 		"ticket", e.Ticket,
+		"emergency", emergency,
 		"run", run,
+		"proved of the run", proved(e.Run),
 		"plan", plan,
 		"base revision", optionalSeq(e.Base),
 		"effect", e.EffectDigest,
 		"request", request,
 		"leaf hash", e.LeafHash,
 	)
+	if e.Body != nil {
+		printRules(out, e.Body.Rules)
+	}
 	if e.Body != nil && e.Body.Refusal != nil {
 		fmt.Fprintf(out, "\nrefused: %s\n", e.Body.Refusal.Detail)
 	}
@@ -157,6 +178,30 @@ func printEntry(out io.Writer, e *api.EntryRecord) {
 		fmt.Fprintf(out, "\n%s\n", e.Resource)
 		printPatch(out, e.Patch)
 	}
+}
+
+// vouched is an identity provider's word for an actor, or "".
+func vouched(a api.Actor) string {
+	if a.Issuer == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s (%s) as %s", a.Provider, a.Issuer, a.Subject)
+}
+
+// proved is what a credential says of a run, in order of name.
+func proved(r *api.RunRef) string {
+	if r == nil {
+		return ""
+	}
+	return facts(r.Proved)
+}
+
+func facts(of map[string]string) string {
+	parts := make([]string, 0, len(of))
+	for _, name := range slices.Sorted(maps.Keys(of)) {
+		parts = append(parts, name+" "+of[name])
+	}
+	return strings.Join(parts, ", ")
 }
 
 func optionalSeq(seq int64) string {

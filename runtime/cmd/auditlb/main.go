@@ -9,10 +9,12 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // freeze windows name time zones, which small machines don't have
 
 	"github.com/spf13/cobra"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/client"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
 )
 
@@ -31,6 +33,9 @@ const (
 // errMismatch means that a verification found something wrong. It has been
 // reported already.
 var errMismatch = errors.New("verification failed")
+
+// errRefused means that something would be refused. It has been said already.
+var errRefused = errors.New("would be refused")
 
 // usageError is a mistake in how a command was called.
 type usageError struct{ error }
@@ -60,6 +65,8 @@ func report(err error) int {
 		return exitOK
 	case errors.Is(err, errMismatch):
 		return exitMismatch
+	case errors.Is(err, errRefused):
+		return exitFailed
 	case errors.As(err, &problem):
 		printProblem(os.Stderr, problem)
 		return exitRefused
@@ -85,9 +92,19 @@ under which change ticket and from which Terraform run, and can prove it.
 Commands that talk to a running auditlb find it through --endpoint and the
 environment:
 
-  AUDITLB_ENDPOINT      URL of the management API (default ` + defaultEndpoint + `)
-  AUDITLB_TOKEN         token to call it with
-  AUDITLB_CA_CERT_FILE  file with the authority of its certificate, in PEM
+  AUDITLB_ENDPOINT         URL of the management API (default ` + defaultEndpoint + `)
+  AUDITLB_CA_CERT_FILE     file with the authority of its certificate, in PEM
+  AUDITLB_CHANGE_TICKET    change ticket of commands that change something
+
+They call it with the first of these that there is:
+
+  AUDITLB_TOKEN            a token
+  ` + client.EnvIDToken + `         an identity provider's token (OpenID Connect), which is
+                           exchanged for a session; or the file that
+                           ` + client.EnvIDTokenFile + ` names
+  AUDITLB_CLIENT_CERT_FILE a client certificate, in PEM, and its key in
+                           AUDITLB_CLIENT_KEY_FILE
+  the token that the CI offers (OpenID Connect)
 
 Exit codes: 0 done, 1 failed, 2 called wrongly, 3 refused by auditlb,
 4 verification found a mismatch.`,
@@ -100,13 +117,16 @@ Exit codes: 0 done, 1 failed, 2 called wrongly, 3 refused by auditlb,
 	flags.StringVar(&c.endpoint, "endpoint", "", "URL of the management API (default $AUDITLB_ENDPOINT)")
 	flags.StringVar(&c.tokenFile, "token-file", "", "file that holds the token (default $AUDITLB_TOKEN)")
 	flags.StringVar(&c.caFile, "ca-cert-file", "", "file with the authority of the endpoint's certificate, PEM (default $AUDITLB_CA_CERT_FILE)")
+	flags.StringVar(&c.clientCertFile, "client-cert-file", "", "file with a client certificate to call with in place of a token, PEM (default $AUDITLB_CLIENT_CERT_FILE)")
+	flags.StringVar(&c.clientKeyFile, "client-key-file", "", "file with the private key of the client certificate, PEM, not encrypted (default $AUDITLB_CLIENT_KEY_FILE)")
 	flags.BoolVar(&c.insecureHTTP, "insecure-http", false, "allow http:// to an endpoint that is not loopback")
 	flags.StringVarP(&c.output, "output", "o", outputTable, "output: table or json")
 	root.AddCommand(
 		newServe(), newDev(),
-		newTicket(c), newToken(c),
-		newGet(c), newList(c), newHistory(c), newShow(c), newRun(c),
+		newTicket(c), newFreeze(c), newToken(c), newAccess(c),
+		newGet(c), newList(c), newApply(c), newDelete(c), newHistory(c), newShow(c), newRun(c),
 		newVerify(c), newWhoami(c),
+		newPolicy(c),
 	)
 	markRan(root)
 	return root

@@ -3,14 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
-	"github.com/auditlb/terraform-provider-auditlb/runtime/client"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
@@ -60,8 +57,8 @@ func newList(c *cli) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			kinds := lb.Kinds
 			if len(args) == 1 {
-				kind := lb.Kind(strings.TrimSuffix(args[0], "s"))
-				if !slices.Contains(lb.Kinds, kind) {
+				kind := kindOf(args[0])
+				if !kind.Valid() {
 					return usageError{fmt.Errorf("%q is not a kind; kinds are %v", args[0], lb.Kinds)}
 				}
 				kinds = []lb.Kind{kind}
@@ -72,17 +69,11 @@ func newList(c *cli) *cobra.Command {
 			}
 			objects := []api.Object{}
 			for _, kind := range kinds {
-				page := client.Page{Limit: api.MaxPageSize}
-				for {
-					list, err := cl.List(cmd.Context(), kind, page)
-					if err != nil {
-						return err
-					}
-					objects = append(objects, list.Items...)
-					if page.Cursor = list.Next; page.Cursor == "" {
-						break
-					}
+				of, err := listAll(cmd.Context(), cl, kind)
+				if err != nil {
+					return err
 				}
+				objects = append(objects, of...)
 			}
 			return c.print(cmd, objects, func(out io.Writer) {
 				rows := make([][]string, 0, len(objects))
@@ -98,24 +89,12 @@ func newList(c *cli) *cobra.Command {
 	}
 }
 
-func newWhoami(c *cli) *cobra.Command {
-	return &cobra.Command{
-		Use:     "whoami",
-		Short:   "Show who the token says you are",
-		Example: `  auditlb whoami`,
-		Args:    exactly(0, "no arguments"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cl, err := c.client()
-			if err != nil {
-				return err
-			}
-			a, err := cl.Whoami(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return c.print(cmd, a, func(out io.Writer) {
-				fields(out, "actor", a.Name, "role", a.Role, "credential", a.Credential)
-			})
-		},
+// kindOf reads a kind as one writes it: "pool" or "pools".
+func kindOf(word string) lb.Kind {
+	for _, kind := range lb.Kinds {
+		if word == kind.Plural() {
+			return kind
+		}
 	}
+	return lb.Kind(word)
 }

@@ -156,25 +156,33 @@ func attributePath(pointer string) string {
 	return strings.Join(parts, ".")
 }
 
-// summary says in a line what a patch does.
+// summary says in a line what an entry did.
 func summary(e *api.EntryRecord) string {
 	if e.Outcome == "refused" {
 		return "refused: " + e.Code
 	}
+	parts := []string{patchSummary(e.Patch)}
+	if e.Emergency {
+		parts = append(parts, "(EMERGENCY)")
+	}
+	if e.Unplanned {
+		parts = append(parts, "(unplanned)")
+	}
+	return strings.TrimSpace(strings.Join(parts, " "))
+}
+
+func patchSummary(patch []lb.Change) string {
 	const most = 3
 	var parts []string
-	for _, c := range e.Patch {
+	for _, c := range patch {
 		if c.Path == "" {
 			parts = append(parts, "(whole object)")
 			continue
 		}
 		if len(parts) == most {
-			return fmt.Sprintf("%s, and %d more", strings.Join(parts, ", "), len(e.Patch)-most)
+			return fmt.Sprintf("%s, and %d more", strings.Join(parts, ", "), len(patch)-most)
 		}
 		parts = append(parts, change(c))
-	}
-	if e.Unplanned {
-		parts = append(parts, "(unplanned)")
 	}
 	return strings.Join(parts, ", ")
 }

@@ -62,17 +62,17 @@ func newInstallation(t *testing.T) installation {
 		t.Fatal(err)
 	}
 	var outcome control.Outcome
-	outcome, in.token, err = log.CreateToken(t.Context(), control.Call{Actor: control.System("test")}, "olivia", identity.Operator, time.Time{})
+	outcome, in.token, err = log.CreateToken(t.Context(), control.Call{Actor: control.System("test")}, control.TokenRequest{Actor: "olivia", Role: identity.Operator})
 	if err := failed(outcome, err); err != nil {
 		t.Fatal(err)
 	}
-	outcome, err = log.OpenTicket(t.Context(), control.Call{Actor: control.System("test")}, ticket.Request{
+	outcome, err = log.OpenTicket(t.Context(), control.Call{Actor: control.System("test")}, control.TicketRequest{Request: ticket.Request{
 		ID: in.ticketID, Title: "a change", Reason: "a test needs it", Scope: ticket.Scope{Addresses: []string{"*"}},
-	})
+	}})
 	if err := failed(outcome, err); err != nil {
 		t.Fatal(err)
 	}
-	outcome, err = log.ActOnTicket(t.Context(), control.Call{Actor: identity.Actor{Name: "anton"}}, in.ticketID, ticket.Approve, "")
+	outcome, err = log.ActOnTicket(t.Context(), control.Call{Actor: identity.Actor{Name: "anton"}}, in.ticketID, control.TicketAct{Action: ticket.Approve})
 	if err := failed(outcome, err); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -11,7 +13,7 @@ import (
 )
 
 func newRun(c *cli) *cobra.Command {
-	return group("run", "Show Terraform runs and what they did", newRunList(c), newRunShow(c))
+	return group("run", "Show Terraform runs and what they did", newRunList(c), newRunShow(c), newRunEffects(c))
 }
 
 func newRunList(c *cli) *cobra.Command {
@@ -89,6 +91,13 @@ func printRun(out io.Writer, r *api.Run, entries *api.EntryList) {
 		"first seen", at(r.FirstSeen),
 		"counts", fmt.Sprintf("%d planned, %d applied, %d refused", r.Counts.Planned, r.Counts.Applied, r.Counts.Refused),
 	)
+	if p := r.Proof; p != nil {
+		fmt.Fprintln(out, "\nverified by a token:")
+		fields(out, "  identity provider", p.Provider, "  issuer", p.Issuer, "  subject", p.Subject)
+		for _, name := range slices.Sorted(maps.Keys(p.Facts)) {
+			fmt.Fprintf(out, "  %s  %s\n", name, p.Facts[name])
+		}
+	}
 	fmt.Fprintln(out, "\nclaimed, not verified:")
 	fields(out,
 		"  system", r.Claims.System,

@@ -1,9 +1,18 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"database/sql"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +22,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -30,7 +40,10 @@ import (
 //	pick VAR POINTER          the same with a value of the JSON that it printed
 //	source FILE               sets what lines "export VAR=value" say
 //	change OP ADDRESS [FILE]  plans and makes a change, as the provider does,
-//	                          under $TICKET and in $RUN; refused: code 3
+//	                          under $TICKET and in $RUN; refused: code 3.
+//	                          change plan OP … only plans it
+//	keypair NAME CN [ISSUER]  makes NAME.pem and NAME.key, of an authority or of
+//	                          127.0.0.1 and a client that one has issued
 //	sqlite FILE STATEMENT     edits a database
 func TestScripts(t *testing.T) {
 	var running sync.Map // script and name to *process
@@ -49,9 +62,10 @@ func TestScripts(t *testing.T) {
 			"setenv": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
 			},
-			"pick":   pick,
-			"source": source,
-			"sqlite": editDatabase,
+			"keypair": keypair,
+			"pick":    pick,
+			"source":  source,
+			"sqlite":  editDatabase,
 		},
 	})
 }
@@ -143,6 +157,31 @@ var exported = regexp.MustCompile(`(?m)^\s*export (\w+)=(\S+)$`)
 func source(ts *testscript.TestScript, _ bool, args []string) {
 	for _, m := range exported.FindAllStringSubmatch(ts.ReadFile(args[0]), -1) {
 		ts.Setenv(m[1], m[2])
+	}
+}
+
+func keypair(ts *testscript.TestScript, _ bool, args []string) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ts.Check(err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: args[1]},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	issuer, signer := template, any(key)
+	if len(args) > 2 {
+		pair, err := tls.LoadX509KeyPair(ts.MkAbs(args[2]+".pem"), ts.MkAbs(args[2]+".key"))
+		ts.Check(err)
+		issuer, signer = pair.Leaf, pair.PrivateKey
+		template.IsCA, template.KeyUsage, template.IPAddresses = false, x509.KeyUsageDigitalSignature, []net.IP{net.IPv4(127, 0, 0, 1)}
+		template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, issuer, key.Public(), signer)
+	ts.Check(err)
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	ts.Check(err)
+	for suffix, block := range map[string]*pem.Block{".pem": {Type: "CERTIFICATE", Bytes: cert}, ".key": {Type: "PRIVATE KEY", Bytes: pkcs8}} {
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]+suffix), pem.EncodeToMemory(block), 0o600))
 	}
 }
 

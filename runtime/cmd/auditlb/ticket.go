@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,83 +12,27 @@ import (
 )
 
 func newTicket(c *cli) *cobra.Command {
-	cmd := group("ticket", "Open, approve and close change tickets", newTicketOpen(c), newTicketShow(c), newTicketList(c))
+	cmd := group("ticket", "Open, approve and close change tickets",
+		newTicketOpen(c), newTicketAmend(c), newTicketShow(c), newTicketList(c), newTicketApprove(c), newTicketWait(c))
 	for _, a := range []struct {
 		verb           client.TicketVerb
 		short, comment string
 	}{
-		{"approve", "Approve a ticket that somebody else asked for", "kept with the approval"},
+		{"submit", "Submit a draft of yours for approval", ""},
 		{"reject", "Reject a ticket", "why it is rejected"},
 		{"cancel", "Cancel a ticket that is not needed any more", "why it is cancelled"},
 		{"close", "Close a ticket: the work under it is done", "how it went"},
+		{"review", "Review what somebody else did under an emergency ticket", "what you found"},
 	} {
 		cmd.AddCommand(newTicketAction(c, a.verb, a.short, a.comment))
 	}
 	return cmd
 }
 
-func newTicketOpen(c *cli) *cobra.Command {
-	var req api.TicketRequest
-	var notBefore, notAfter string
-	var valid time.Duration
-	cmd := &cobra.Command{
-		Use:   "open",
-		Short: "Ask for permission to change something",
-		Example: `  auditlb ticket open --id CHG-1042 --title "Canary for web" \
-    --reason "Shift 10% of the traffic to the new build" --address pool/web --op update --for 2h`,
-		Args: exactly(0, "no arguments, only flags"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			for _, t := range []struct {
-				flag, text string
-				into       *time.Time
-			}{{"not-before", notBefore, &req.NotBefore}, {"not-after", notAfter, &req.NotAfter}} {
-				if t.text == "" {
-					continue
-				}
-				parsed, err := time.Parse(time.RFC3339, t.text)
-				if err != nil {
-					return usageError{fmt.Errorf("--%s %q must be an RFC 3339 time, such as 2026-01-31T14:05:00Z", t.flag, t.text)}
-				}
-				*t.into = parsed
-			}
-			if valid > 0 {
-				from := req.NotBefore
-				if from.IsZero() {
-					from = time.Now()
-				}
-				req.NotAfter = from.Add(valid)
-			}
-			cl, err := c.client()
-			if err != nil {
-				return err
-			}
-			t, err := cl.OpenTicket(cmd.Context(), req)
-			if err != nil {
-				return err
-			}
-			return c.print(cmd, t, func(out io.Writer) { printTicket(out, t) })
-		},
-	}
-	flags := cmd.Flags()
-	flags.StringVar(&req.ID, "id", "", "the ticket's id (default: one is made)")
-	flags.StringVar(&req.Type, "type", "normal", "type: standard or normal")
-	flags.StringVar(&req.Title, "title", "", "what is to be done, in a few words")
-	flags.StringVar(&req.Reason, "reason", "", "why the change is needed")
-	flags.StringVar(&req.URL, "url", "", "where more is written about it")
-	flags.StringSliceVar(&req.Scope.Addresses, "address", nil, "what may be changed: an address or glob, such as pool/web, route/shop-* or * (repeatable)")
-	flags.StringSliceVar(&req.Scope.Operations, "op", nil, "what may be done: create, update, delete (repeatable; default: all)")
-	flags.StringVar(&notBefore, "not-before", "", "when changes may begin, RFC 3339 (default: now)")
-	flags.StringVar(&notAfter, "not-after", "", "when they must have ended, RFC 3339 (default: a day after they may begin)")
-	flags.DurationVar(&valid, "for", 0, "how long changes may be made, in place of --not-after")
-	flags.IntVar(&req.RequiredApprovals, "approvals", 1, "how many people must approve")
-	cmd.MarkFlagsMutuallyExclusive("for", "not-after")
-	return cmd
-}
-
 func newTicketShow(c *cli) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show TICKET",
-		Short:   "Show a ticket",
+		Short:   "Show a ticket, and the differences that a bound one covers",
 		Example: `  auditlb ticket show CHG-1042`,
 		Args:    exactly(1, "one ticket's id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -101,7 +44,18 @@ func newTicketShow(c *cli) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.print(cmd, t, func(out io.Writer) { printTicket(out, t) })
+			effects, err := effectsOf(cmd.Context(), cl, t)
+			if err != nil {
+				return err
+			}
+			shown := struct {
+				*api.Ticket
+				CoveredEffects []api.TicketEffect `json:"covered_effects,omitzero"`
+			}{t, effects}
+			return c.print(cmd, shown, func(out io.Writer) {
+				printTicket(out, t)
+				printEffects(out, effects)
+			})
 		},
 	}
 }
@@ -127,7 +81,11 @@ func newTicketList(c *cli) *cobra.Command {
 			return c.print(cmd, list, func(out io.Writer) {
 				rows := make([][]string, 0, len(list.Items))
 				for _, t := range list.Items {
-					rows = append(rows, []string{t.ID, t.State, t.Type, t.Requester, approvers(t.Approvals), at(t.NotAfter), t.Title})
+					state := t.State
+					if t.ReviewPending {
+						state += ", review pending"
+					}
+					rows = append(rows, []string{t.ID, state, t.Type, dash(t.Requester), approvers(t.Approvals), dash(at(t.NotAfter)), t.Title})
 				}
 				columns(out, []string{"TICKET", "STATE", "TYPE", "REQUESTER", "APPROVED BY", "UNTIL", "TITLE"}, rows)
 				if list.Next != "" {
@@ -136,7 +94,7 @@ func newTicketList(c *cli) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&state, "state", "", "only tickets in this state: pending, approved, closed, rejected, expired, cancelled")
+	cmd.Flags().StringVar(&state, "state", "", "only tickets in this state: draft, pending, approved, closed, rejected, expired, cancelled")
 	cmd.Flags().IntVar(&page.Limit, "limit", api.DefaultPageSize, "at most this many tickets")
 	cmd.Flags().StringVar(&page.Cursor, "cursor", "", "begin where the page before ended")
 	return cmd
@@ -147,7 +105,7 @@ func newTicketAction(c *cli, verb client.TicketVerb, short, comment string) *cob
 	cmd := &cobra.Command{
 		Use:     string(verb) + " TICKET",
 		Short:   short,
-		Example: fmt.Sprintf(`  auditlb ticket %s CHG-1042 --comment "looks right"`, verb),
+		Example: fmt.Sprintf(`  auditlb ticket %s CHG-1042`, verb),
 		Args:    exactly(1, "one ticket's id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cl, err := c.client()
@@ -161,7 +119,10 @@ func newTicketAction(c *cli, verb client.TicketVerb, short, comment string) *cob
 			return c.print(cmd, t, func(out io.Writer) { printTicket(out, t) })
 		},
 	}
-	cmd.Flags().StringVar(&action.Comment, "comment", "", comment)
+	if comment != "" {
+		cmd.Example += ` --comment "looks right"`
+		cmd.Flags().StringVar(&action.Comment, "comment", "", comment)
+	}
 	return cmd
 }
 
@@ -178,12 +139,32 @@ func printTicket(out io.Writer, t *api.Ticket) {
 	if len(t.Scope.Operations) > 0 {
 		ops = strings.Join(t.Scope.Operations, ", ")
 	}
-	closure := ""
-	if t.Closure != nil {
-		closure = strings.TrimSpace(fmt.Sprintf("by %s at %s %s", t.Closure.By, at(t.Closure.At), t.Closure.Result))
+	uses, bound, review, rules := "", "", "", ""
+	if t.MaxUses > 0 || t.Uses > 0 {
+		uses = fmt.Sprintf("%d changes made", t.Uses)
+		if t.MaxUses > 0 {
+			uses += fmt.Sprintf(" of %d", t.MaxUses)
+		}
+	}
+	if b := t.Binding; b != nil {
+		bound = fmt.Sprintf("exactly the %d effects that run %s planned, digest %s", b.Effects, b.Run, b.EffectsDigest)
+	}
+	if t.SeparateApplier {
+		rules = "approvers may not apply"
+	}
+	switch {
+	case t.ReviewPending:
+		review = "PENDING: opened in an emergency, somebody else has to review it"
+	case t.Review != nil:
+		review = strings.TrimSpace(fmt.Sprintf("by %s at %s %s", t.Review.By, at(t.Review.At), t.Review.Comment))
+	}
+	until := at(t.NotAfter)
+	if until == "" {
+		until = "no end"
 	}
 	fields(out,
 		"ticket", t.ID,
+		"lives in", t.Authority,
 		"state", t.State,
 		"type", t.Type,
 		"title", t.Title,
@@ -191,8 +172,27 @@ func printTicket(out io.Writer, t *api.Ticket) {
 		"url", t.URL,
 		"requester", fmt.Sprintf("%s at %s", t.Requester, at(t.RequestedAt)),
 		"scope", ops+" on "+strings.Join(t.Scope.Addresses, ", "),
-		"window", at(t.NotBefore)+" to "+at(t.NotAfter),
+		"bound to", bound,
+		"window", at(t.NotBefore)+" to "+until,
 		"approvals", fmt.Sprintf("%d of %d: %s", len(t.Approvals), t.RequiredApprovals, approvers(t.Approvals)),
-		"ended", closure,
+		"rules", rules,
+		"uses", uses,
+		"review", review,
+		"ended", ending(t.Closure),
 	)
+}
+
+func ending(c *api.TicketClosure) string {
+	if c == nil {
+		return ""
+	}
+	text := strings.TrimSpace(fmt.Sprintf("by %s at %s %s", c.By, at(c.At), c.Result))
+	if e := c.Evidence; e != nil {
+		text += fmt.Sprintf(" (%d applied, %d refused", e.Applied, e.Refused)
+		if e.Applied > 0 {
+			text += fmt.Sprintf(", entries %d to %d", e.First, e.Last)
+		}
+		text += fmt.Sprintf("; log of %d entries, root %s)", e.LogSize, e.LogRoot)
+	}
+	return text
 }

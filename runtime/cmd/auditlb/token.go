@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,7 @@ func newToken(c *cli) *cobra.Command {
 
 func newTokenCreate(c *cli) *cobra.Command {
 	var actor, role, config string
+	var scopes []string
 	var valid time.Duration
 	cmd := &cobra.Command{
 		Use:   "create --actor NAME --role ROLE",
@@ -31,10 +33,11 @@ With --config the token is written straight to the data directory of a runtime
 that is not running: this is how the first one comes to be. Without it the
 running auditlb is asked, which takes a token with role admin.`,
 		Example: `  auditlb token create --config /etc/auditlb/auditlb.hcl --actor alice --role admin
-  auditlb token create --actor ci-main --role operator --for 720h`,
+  auditlb token create --actor ci-main --role operator --for 720h
+  auditlb token create --actor ci-shop --role operator --scope 'route/shop-*' --scope pool/shop`,
 		Args: exactly(0, "no arguments, only flags"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			req := api.TokenRequest{Actor: actor, Role: role}
+			req := api.TokenRequest{Actor: actor, Role: role, Scopes: scopes}
 			if valid > 0 {
 				req.NotAfter = time.Now().Add(valid).UTC()
 			}
@@ -48,6 +51,7 @@ running auditlb is asked, which takes a token with role admin.`,
 	cmd.Flags().StringVar(&actor, "actor", "", "whom the token speaks for")
 	cmd.Flags().StringVar(&role, "role", "", fmt.Sprintf("one of %v", identity.Roles))
 	cmd.Flags().StringVar(&config, "config", "", "configuration of a runtime that is not running")
+	cmd.Flags().StringSliceVar(&scopes, "scope", nil, "what the role is good for: an address or glob, such as pool/web or route/shop-* (repeatable; default: everything)")
 	cmd.Flags().DurationVar(&valid, "for", 0, "how long the token lives (default: until revoked)")
 	_ = cmd.MarkFlagRequired("actor")
 	_ = cmd.MarkFlagRequired("role")
@@ -76,17 +80,17 @@ func createTokenOffline(ctx context.Context, path string, req api.TokenRequest) 
 		return nil, err
 	}
 	call := control.Call{Actor: control.System("cli")}
-	outcome, secret, err := controller.CreateToken(ctx, call, req.Actor, identity.Role(req.Role), req.NotAfter)
+	outcome, secret, err := controller.CreateToken(ctx, call, control.TokenRequest{Actor: req.Actor, Role: identity.Role(req.Role), Scopes: req.Scopes, NotAfter: req.NotAfter})
 	if err := errors.Join(failed(outcome, err), closeLog()); err != nil {
 		return nil, err
 	}
-	return &api.TokenCreated{Token: api.Token{Actor: req.Actor, Role: req.Role, NotAfter: req.NotAfter}, Secret: secret}, nil
+	return &api.TokenCreated{Token: api.Token{Actor: req.Actor, Role: req.Role, Scopes: req.Scopes, NotAfter: req.NotAfter}, Secret: secret}, nil
 }
 
 func newTokenList(c *cli) *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
-		Short:   "List tokens, without their secrets",
+		Short:   "List tokens and when each was last used, without their secrets",
 		Example: `  auditlb token list`,
 		Args:    exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -108,9 +112,11 @@ func newTokenList(c *cli) *cobra.Command {
 					case !t.NotAfter.IsZero() && !time.Now().Before(t.NotAfter):
 						state = "expired"
 					}
-					rows = append(rows, []string{t.ID, t.Actor, t.Role, state, t.CreatedBy, at(t.CreatedAt), dash(at(t.NotAfter))})
+					rows = append(rows, []string{
+						t.ID, t.Actor, t.Role, dash(strings.Join(t.Scopes, " ")), state, t.CreatedBy, at(t.CreatedAt), dash(at(t.NotAfter)), dash(at(t.LastUsed)),
+					})
 				}
-				columns(out, []string{"TOKEN", "ACTOR", "ROLE", "STATE", "CREATED BY", "AT", "UNTIL"}, rows)
+				columns(out, []string{"TOKEN", "ACTOR", "ROLE", "SCOPE", "STATE", "CREATED BY", "AT", "UNTIL", "LAST USED"}, rows)
 			})
 		},
 	}

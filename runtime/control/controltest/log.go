@@ -97,11 +97,11 @@ func (l *Log) Ticket(t testing.TB, id string, addresses ...string) string {
 	if len(addresses) == 0 {
 		addresses = []string{"*"}
 	}
-	o, err := l.OpenTicket(t.Context(), control.Call{Actor: Olivia}, ticket.Request{
+	o, err := l.OpenTicket(t.Context(), control.Call{Actor: Olivia}, control.TicketRequest{Request: ticket.Request{
 		ID: id, Title: "a change", Reason: "a test needs it", Scope: ticket.Scope{Addresses: addresses},
-	})
+	}})
 	Accepted(t, o, err)
-	o, err = l.ActOnTicket(t.Context(), control.Call{Actor: Anton}, id, ticket.Approve, "fine")
+	o, err = l.ActOnTicket(t.Context(), control.Call{Actor: Anton}, id, control.TicketAct{Action: ticket.Approve, Comment: "fine"})
 	Accepted(t, o, err)
 	return id
 }

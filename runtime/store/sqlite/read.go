@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -236,6 +238,70 @@ func (r *reader) CountEntries(ctx context.Context, run string) ([]control.Count,
 		}
 		return c, err
 	})
+}
+
+// TicketUsage implements control.Reader.
+func (r *reader) TicketUsage(ctx context.Context, id string) (control.Usage, error) {
+	rows, err := r.db.QueryContext(ctx, `SELECT c.actor, e.refused, count(*), min(e.seq), max(e.seq)
+		FROM changeset c JOIN entry e ON e.changeset = c.id JOIN resource r ON r.id = e.resource
+		WHERE c.ticket = ? AND c.ticket <> '' AND e.type IN (?, ?) AND r.name NOT GLOB 'ticket/*' GROUP BY c.actor, e.refused`,
+		id, typeCode(audit.TypeApply), typeCode(audit.TypeReject))
+	type part struct {
+		actor       string
+		refused     bool
+		n           int
+		first, last int64
+	}
+	parts, err := collect(rows, err, func(rows interface{ Scan(...any) error }) (p part, err error) {
+		err = rows.Scan(&p.actor, &p.refused, &p.n, &p.first, &p.last)
+		return p, err
+	})
+	var u control.Usage
+	for _, p := range parts {
+		if p.refused {
+			u.Refused += p.n
+			continue
+		}
+		u.Applied += p.n
+		u.Appliers = append(u.Appliers, p.actor)
+		if u.First == 0 || p.first < u.First {
+			u.First = p.first
+		}
+		u.Last = max(u.Last, p.last)
+	}
+	slices.Sort(u.Appliers)
+	return u, err
+}
+
+// Orphans implements control.Reader.
+func (r *reader) Orphans(ctx context.Context) ([]audit.Current, error) {
+	rows, err := r.db.QueryContext(ctx, `SELECT r.name, max(e.seq) FROM resource r
+		LEFT JOIN current c ON c.resource = r.id JOIN entry e ON e.resource = r.id
+		WHERE c.resource IS NULL AND r.name GLOB '*/*' AND e.type IN (?, ?) AND e.refused = 0
+		GROUP BY r.id ORDER BY r.name LIMIT 100`, typeCode(audit.TypeApply), typeCode(audit.TypeIdentity))
+	return collect(rows, err, func(rows interface{ Scan(...any) error }) (o audit.Current, err error) {
+		err = rows.Scan(&o.Resource, &o.Seq)
+		return o, err
+	})
+}
+
+// LastUses implements control.Reader.
+func (r *reader) LastUses(ctx context.Context) (map[string]time.Time, error) {
+	rows, err := r.db.QueryContext(ctx, "SELECT substr(key, ?), CAST(CAST(value AS TEXT) AS INTEGER) FROM meta WHERE key >= ? AND key < ?",
+		len(usedPrefix)+1, usedPrefix, prefixEnd(usedPrefix))
+	type use struct {
+		credential string
+		seconds    int64
+	}
+	uses, err := collect(rows, err, func(rows interface{ Scan(...any) error }) (u use, err error) {
+		err = rows.Scan(&u.credential, &u.seconds)
+		return u, err
+	})
+	out := make(map[string]time.Time, len(uses))
+	for _, u := range uses {
+		out[u.credential] = time.Unix(u.seconds, 0).UTC()
+	}
+	return out, err
 }
 
 // Secret implements control.Reader.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
@@ -31,6 +32,25 @@ func (s *Store) MarkVerified(ctx context.Context, note []byte) error {
 	_, err := s.write.ExecContext(ctx, "INSERT INTO meta (key, value) VALUES ('verified', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", note)
 	return classify(err)
 }
+
+// KeepLastUses implements control.Store.
+func (s *Store) KeepLastUses(ctx context.Context, at map[string]time.Time) error {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return classify(err)
+	}
+	defer tx.Rollback()
+	for credential, used := range at {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+			usedPrefix+credential, strconv.AppendInt(nil, used.Unix(), 10)); err != nil {
+			return classify(err)
+		}
+	}
+	return classify(tx.Commit())
+}
+
+// usedPrefix begins the keys of meta that hold when a credential was last used.
+const usedPrefix = "used/"
 
 // transaction is the open write transaction. It implements control.Tx.
 type transaction struct {

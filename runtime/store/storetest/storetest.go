@@ -33,6 +33,9 @@ func Run(t *testing.T, open Open) {
 		{"entries by every filter", (*suite).queries},
 		{"times at their edges", (*suite).times},
 		{"counts by run", (*suite).counts},
+		{"usage of tickets", (*suite).usage},
+		{"last uses of credentials", (*suite).lastUses},
+		{"no orphans", (*suite).orphans},
 		{"one process writes", (*suite).exclusive},
 		{"reopening finds everything", (*suite).reopening},
 	} {

@@ -1,0 +1,2 @@
+# By name; the address freeze/weekends works too.
+terraform import auditlb_freeze_window.weekends weekends

@@ -1,0 +1,2 @@
+# By name; the address policy/changes works too.
+terraform import auditlb_policy.changes changes

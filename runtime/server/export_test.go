@@ -1,0 +1,43 @@
+package server
+
+import "time"
+
+// The bounds of failed authentications, as tests see them.
+const (
+	FailuresAtOnce         = failuresAtOnce
+	FailureEvery           = failureEvery
+	RecordedAtOnce         = recordedAtOnce
+	RecordedEvery          = recordedEvery
+	RecordedPerSource      = recordedPerSource
+	RecordedPerSourceEvery = recordedPerSourceEvery
+	MaxSources             = maxSources
+	MaxOwnStreams          = maxOwnStreams
+	RefusedAtOnce          = refusedAtOnce
+)
+
+// Failures counts failed authentications.
+type Failures struct{ counted *failures }
+
+// NewFailures counts from none.
+func NewFailures() Failures { return Failures{newFailures()} }
+
+// Fail counts a failure under keys.
+func (f Failures) Fail(now time.Time, keys ...string) { f.counted.fail(now, keys...) }
+
+// Blocked is how long a source or an identity has to wait.
+func (f Failures) Blocked(key string, now time.Time) time.Duration {
+	return f.counted.blocked(key, now)
+}
+
+// Record reports whether a failure is to be recorded.
+func (f Failures) Record(source string, now time.Time) (unrecorded int, ok bool) {
+	return f.counted.record(source, now)
+}
+
+// Held is how many sources and identities are remembered.
+func (f Failures) Held() (attempts, recorded int) {
+	return len(f.counted.attempts), len(f.counted.recorded)
+}
+
+// Source is what failures from an address are counted under.
+func Source(ip string) string { return source(ip) }
