@@ -35,11 +35,14 @@ var OpenAPI = sync.OnceValues(func() ([]byte, error) {
 			"version":     "1",
 			"description": "Every change names a change ticket and leaves an entry in a tamper-evident log; refusals leave one too.",
 		},
-		"security": []any{map[string]any{"token": []string{}}},
+		"security": []any{map[string]any{"token": []string{}}, map[string]any{"certificate": []string{}}},
 		"paths":    paths,
 		"components": map[string]any{
-			"schemas":         schemas.defs,
-			"securitySchemes": map[string]any{"token": map[string]any{"type": "http", "scheme": "bearer"}},
+			"schemas": schemas.defs,
+			"securitySchemes": map[string]any{
+				"token":       map[string]any{"type": "http", "scheme": "bearer"},
+				"certificate": map[string]any{"type": "mutualTLS"},
+			},
 		},
 	}
 	b, err := json.Marshal(doc, json.Deterministic(true), jsontext.WithIndent("  "))

@@ -74,6 +74,7 @@ func (c *Controller) mirror(ctx context.Context, known Elsewhere) (Outcome, erro
 				return d, err
 			}
 		}
+		b.emergencies[id] = known.Facts.Type == ticket.Emergency
 		if d.body.After, err = lb.Canonical(known.Facts.Mirror(known.Authority, before, b.time())); err != nil {
 			return d, err
 		}

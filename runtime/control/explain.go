@@ -104,7 +104,7 @@ func (b *batch) asked(call Call) (*ticket.Ticket, error) {
 		own := known.Facts.Mirror(known.Authority, nil, b.time())
 		return &own, nil
 	}
-	return b.ticket(call.Ticket)
+	return b.ticketOf(call)
 }
 
 // candidates lists tickets that might admit an operation, for a call that names

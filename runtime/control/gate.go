@@ -19,7 +19,7 @@ func (b *batch) gate(call Call, op lb.Op, address lb.Address) (*ticket.Ticket, e
 	if call.Ticket == "" {
 		return nil, refuse(ticket.CodeRequired, "every change needs a change ticket: none was named for %s of %s", op, address)
 	}
-	t, err := b.ticket(call.Ticket)
+	t, err := b.ticketOf(call)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +58,20 @@ func (b *batch) admits(call Call, t *ticket.Ticket, op lb.Op, address lb.Address
 			t.ID, len(t.Binding.Effects), t.Binding.Run, op, address)
 	}
 	return nil
+}
+
+// ticketOf reads a call's ticket. Of one that lives elsewhere, was never seen here
+// and can't be asked for now, it is not known whether there is one.
+func (b *batch) ticketOf(call Call) (*ticket.Ticket, error) {
+	t, err := b.ticket(call.Ticket)
+	known := call.elsewhere
+	if err == nil || known == nil || !known.At.IsZero() || known.Stale == "" {
+		return t, err
+	}
+	if refused, ok := asRefused(err); !ok || refused.Code != ticket.CodeUnknown {
+		return t, err
+	}
+	return nil, refuse(CodeAuthorityUnavailable, "ticket %s lives in %s, which can't be asked: %s; changes under it are refused until it answers", call.Ticket, known.Authority, known.Stale)
 }
 
 // ticket reads a ticket. One that does not exist is a refusal.

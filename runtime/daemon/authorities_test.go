@@ -174,3 +174,16 @@ func TestAGracePassesOverAnOutageAndEnds(t *testing.T) {
 		t.Errorf("the grace of %s ended after %s", grace, took)
 	}
 }
+
+// TestATicketThatWasNeverSeenMayBeThere: that its authority is down is not that there
+// is none.
+func TestATicketThatWasNeverSeenMayBeThere(t *testing.T) {
+	tr := newTracker(t)
+	tr.states["EXT-1"], tr.down = "approved", true
+	g := startGoverned(t, governedBy(t, tr))
+	defer func() { stop(t, g.Daemon) }()
+	_, err := g.change(t, "EXT-1")
+	refusedWith(t, err, api.CodeTicketAuthority, "it answered 503")
+	tr.set(func() { tr.down = false })
+	eventually(t, "the tracker to be asked again", func() bool { _, err := g.change(t, "EXT-1"); return err == nil })
+}

@@ -78,14 +78,14 @@ func (g *governance) recordTicket(e *audit.Entry, id string) {
 	if !e.Emergency {
 		return
 	}
-	switch e.Op {
-	case "open":
+	switch {
+	case e.Op == "open", e.Op == "mirror" && e.Base == 0:
 		g.opened.Inc()
 		g.logger.Warn("emergency ticket opened: changes under it need no approval", "ticket", id, "actor", e.Actor.Name, "seq", e.Seq)
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		g.pending[id] = true
-	case string(ticket.Review):
+	case e.Op == string(ticket.Review):
 		g.logger.Info("emergency ticket reviewed", "ticket", id, "actor", e.Actor.Name, "seq", e.Seq)
 		g.mu.Lock()
 		defer g.mu.Unlock()

@@ -75,7 +75,7 @@ func TestTheFirstRuleThatMatchesCounts(t *testing.T) {
 	if _, err := rules.Actor(&x509.Certificate{}); !errors.Is(err, identity.ErrCertificateUnmapped) {
 		t.Errorf("a certificate without names: %v", err)
 	}
-	if _, err := (identity.CertificateRules)(nil).Actor(everyName()); !errors.Is(err, identity.ErrCertificateUnmapped) {
+	if _, err := identity.CertificateRules(nil).Actor(everyName()); !errors.Is(err, identity.ErrCertificateUnmapped) {
 		t.Errorf("without rules: %v", err)
 	}
 }

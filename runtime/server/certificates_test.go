@@ -20,7 +20,6 @@ import (
 func (r *rig) presenting(t *testing.T, cert tls.Certificate) *rig {
 	t.Helper()
 	c := newContract(t, r.Endpoint, r.CAPEM)
-	c.mutual = true
 	c.transport.CloseIdleConnections()
 	c.transport.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &cert, nil }
 	return &rig{Runtime: r.Runtime, contract: c}

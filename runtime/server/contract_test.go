@@ -29,8 +29,6 @@ type contract struct {
 	mux       *http.ServeMux // finds the operation of a request
 	// underLoad leaves the comparison out: it takes longer than the calls.
 	underLoad bool
-	// mutual lets a client certificate stand in for the token that the document asks for.
-	mutual bool
 
 	mu        sync.Mutex // guards what follows; the validator takes one call at a time
 	validator validator.Validator
@@ -121,12 +119,7 @@ func (c *contract) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	rewind()
 	if resp.StatusCode/100 == 2 {
-		described := req
-		if c.mutual && len(req.Header.Values("Authorization")) == 0 {
-			described = req.Clone(req.Context())
-			described.Header.Set("Authorization", "Bearer certificate")
-		}
-		if ok, errs := c.validator.ValidateHttpRequestSync(described); !ok {
+		if ok, errs := c.validator.ValidateHttpRequestSync(req); !ok {
 			c.t.Errorf("%s %s was accepted and the document forbids it: %s\n%s", req.Method, req.URL, describe(errs), sent)
 		}
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"maps"
 	"math"
 	"net/netip"
 	"sync"
@@ -123,21 +124,28 @@ func (f *failures) record(source string, now time.Time) (unrecorded int, ok bool
 	return unrecorded, true
 }
 
-// limiter returns the limiter of a key. When there are too many, those go first
-// that have not been needed for a while.
+// limiter returns the limiter of a key.
 func limiter(held map[string]*rate.Limiter, key string, now time.Time, every rate.Limit, burst int) *rate.Limiter {
 	l := held[key]
 	if l != nil {
 		return l
 	}
 	if len(held) >= maxSources {
-		for k, other := range held {
-			if other.TokensAt(now) >= float64(burst) || len(held) >= maxSources {
-				delete(held, k)
-			}
-		}
+		forget(held, now, burst)
 	}
 	l = rate.NewLimiter(every, burst)
 	held[key] = l
 	return l
+}
+
+// forget makes room: first go those that have not been needed for a while. When there
+// is still too little, any do, so many that looking through all pays.
+func forget(held map[string]*rate.Limiter, now time.Time, burst int) {
+	maps.DeleteFunc(held, func(_ string, l *rate.Limiter) bool { return l.TokensAt(now) >= float64(burst) })
+	for key := range held {
+		if len(held) <= maxSources-maxSources/10 {
+			return
+		}
+		delete(held, key)
+	}
 }

@@ -67,6 +67,14 @@ func TestTheMemoryOfFailuresIsBounded(t *testing.T) {
 			t.Fatalf("after %d sources %d and %d are remembered", i+1, attempts, recorded)
 		}
 	}
+	// Looking through all of them is paid for by room for many.
+	g := server.NewFailures()
+	for i := range server.MaxSources + 1 {
+		g.Fail(now, fmt.Sprintf("source %d", i))
+	}
+	if attempts, _ := g.Held(); attempts > server.MaxSources-server.MaxSources/10+1 {
+		t.Errorf("room was made for %d at a time", server.MaxSources+1-attempts)
+	}
 	exhaust("a")
 	now = now.Add(server.FailureEvery) // those who failed once are as good as new
 	exhaust("a")
