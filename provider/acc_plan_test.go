@@ -323,6 +323,8 @@ data "auditlb_change_ticket" "it" {
 					knownvalue.ObjectPartial(map[string]knownvalue.Check{
 						"op": knownvalue.StringExact("update"), "actor": knownvalue.StringExact("olivia"), "run": knownvalue.StringExact("run-1"),
 						"ticket": knownvalue.StringExact(rt.Ticket), "outcome": knownvalue.StringExact("ok"), "code": knownvalue.Null(),
+						"run_verified": knownvalue.Bool(false), "run_proved": knownvalue.MapSizeExact(0), "vouched_by": knownvalue.Null(),
+						"emergency": knownvalue.Bool(false), "unplanned": knownvalue.Bool(false),
 						"patch": knownvalue.ListExact([]knownvalue.Check{knownvalue.ObjectExact(map[string]knownvalue.Check{
 							"op": knownvalue.StringExact("replace"), "path": knownvalue.StringExact("/members/a/weight"),
 							"old": knownvalue.StringExact("1"), "value": knownvalue.StringExact("2"),

@@ -34,18 +34,23 @@ type historyModel struct {
 }
 
 type historyEntry struct {
-	Seq      types.Int64     `tfsdk:"seq"`
-	Time     types.String    `tfsdk:"time"`
-	Type     types.String    `tfsdk:"type"`
-	Actor    types.String    `tfsdk:"actor"`
-	Ticket   types.String    `tfsdk:"ticket"`
-	Run      types.String    `tfsdk:"run"`
-	Resource types.String    `tfsdk:"resource"`
-	Op       types.String    `tfsdk:"op"`
-	Outcome  types.String    `tfsdk:"outcome"`
-	Code     types.String    `tfsdk:"code"`
-	Plan     types.Int64     `tfsdk:"plan"`
-	Patch    []historyChange `tfsdk:"patch"`
+	Seq       types.Int64       `tfsdk:"seq"`
+	Time      types.String      `tfsdk:"time"`
+	Type      types.String      `tfsdk:"type"`
+	Actor     types.String      `tfsdk:"actor"`
+	Ticket    types.String      `tfsdk:"ticket"`
+	Run       types.String      `tfsdk:"run"`
+	Verified  types.Bool        `tfsdk:"run_verified"`
+	Proved    map[string]string `tfsdk:"run_proved"`
+	VouchedBy types.String      `tfsdk:"vouched_by"`
+	Emergency types.Bool        `tfsdk:"emergency"`
+	Unplanned types.Bool        `tfsdk:"unplanned"`
+	Resource  types.String      `tfsdk:"resource"`
+	Op        types.String      `tfsdk:"op"`
+	Outcome   types.String      `tfsdk:"outcome"`
+	Code      types.String      `tfsdk:"code"`
+	Plan      types.Int64       `tfsdk:"plan"`
+	Patch     []historyChange   `tfsdk:"patch"`
 }
 
 type historyChange struct {
@@ -90,12 +95,30 @@ func (d *historyDataSource) Schema(_ context.Context, _ datasource.SchemaRequest
 				MarkdownDescription: "The entries, newest first.",
 				Computed:            true,
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-					"seq":      number("The entry's number in the log."),
-					"time":     text("When it was recorded, RFC 3339."),
-					"type":     text("One of " + choice(api.EntryTypes) + "."),
-					"actor":    text("Who called."),
-					"ticket":   text("The change ticket that the call named."),
-					"run":      text("The run that the call named."),
+					"seq":    number("The entry's number in the log."),
+					"time":   text("When it was recorded, RFC 3339."),
+					"type":   text("One of " + choice(api.EntryTypes) + "."),
+					"actor":  text("Who called."),
+					"ticket": text("The change ticket that the call named."),
+					"run":    text("The run that the call named. Whether that is proved or only claimed says `run_verified`."),
+					"run_verified": schema.BoolAttribute{
+						MarkdownDescription: "Whether the caller's credential proved that they are the run. What the run claims itself is shown by `auditlb run show`.",
+						Computed:            true,
+					},
+					"run_proved": schema.MapAttribute{
+						MarkdownDescription: "What the credential said of the run, such as `repository` and `commit`. Empty when it proved nothing.",
+						ElementType:         types.StringType,
+						Computed:            true,
+					},
+					"vouched_by": text("The identity provider that vouched for the actor, by its name in the runtime's configuration; null for tokens and certificates."),
+					"emergency": schema.BoolAttribute{
+						MarkdownDescription: "Whether it was done, or tried, under an emergency ticket.",
+						Computed:            true,
+					},
+					"unplanned": schema.BoolAttribute{
+						MarkdownDescription: "Whether it is a change that no plan announced.",
+						Computed:            true,
+					},
 					"resource": text("What the entry is about."),
 					"op":       text("What was done, such as `create`, `update` or `delete`."),
 					"outcome":  text("`ok` or `refused`."),
@@ -151,19 +174,27 @@ func (d *historyDataSource) Read(ctx context.Context, req datasource.ReadRequest
 
 func historyEntryOf(e *api.EntryRecord) historyEntry {
 	out := historyEntry{
-		Seq:      types.Int64Value(e.Seq),
-		Time:     timeValue(e.Time),
-		Type:     types.StringValue(e.Type),
-		Actor:    types.StringValue(e.Actor.Name),
-		Ticket:   stringOrNull(e.Ticket),
-		Resource: stringOrNull(e.Resource),
-		Op:       stringOrNull(e.Op),
-		Outcome:  types.StringValue(e.Outcome),
-		Code:     stringOrNull(e.Code),
-		Patch:    make([]historyChange, len(e.Patch)),
+		Seq:       types.Int64Value(e.Seq),
+		Time:      timeValue(e.Time),
+		Type:      types.StringValue(e.Type),
+		Actor:     types.StringValue(e.Actor.Name),
+		Ticket:    stringOrNull(e.Ticket),
+		Resource:  stringOrNull(e.Resource),
+		Op:        stringOrNull(e.Op),
+		Outcome:   types.StringValue(e.Outcome),
+		Code:      stringOrNull(e.Code),
+		Patch:     make([]historyChange, len(e.Patch)),
+		VouchedBy: stringOrNull(e.Actor.Provider),
+		Verified:  types.BoolValue(false),
+		Proved:    map[string]string{},
+		Emergency: types.BoolValue(e.Emergency),
+		Unplanned: types.BoolValue(e.Unplanned),
 	}
 	if e.Run != nil {
-		out.Run = stringOrNull(e.Run.ID)
+		out.Run, out.Verified = stringOrNull(e.Run.ID), types.BoolValue(e.Run.Verified)
+		if e.Run.Proved != nil {
+			out.Proved = e.Run.Proved
+		}
 	}
 	if e.Plan != 0 {
 		out.Plan = types.Int64Value(e.Plan)
