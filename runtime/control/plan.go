@@ -212,27 +212,20 @@ func maskedPlan(recent func() ([]Outcome, error), run string, effect audit.Effec
 	return 0, false, nil
 }
 
-// recentPlans returns the newest plans of an object, newest first.
+// recentPlans returns the newest plans of an object, newest first, those of the
+// batch included.
 func (b *batch) recentPlans(address lb.Address, limit int) ([]Outcome, error) {
-	return b.plansOf(Query{Resource: address.String(), Type: audit.TypePlan, Limit: limit})
-}
-
-// plansOf returns the accepted plans of an object or a run, newest first, those
-// of the batch included.
-func (b *batch) plansOf(q Query) ([]Outcome, error) {
 	var out []Outcome
 	for _, r := range slices.Backward(b.add.Records) {
-		e := &r.Entry
-		if e.Type != audit.TypePlan || q.Resource != "" && e.Resource != q.Resource || q.Run != "" && e.RunID() != q.Run {
-			continue
+		if r.Entry.Type == audit.TypePlan && r.Entry.Resource == address.String() {
+			o, err := newOutcome(r.Entry, r.Body)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, o)
 		}
-		o, err := newOutcome(*e, r.Body)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, o)
 	}
-	rows, err := b.reader.Entries(b.ctx, q)
+	rows, err := b.reader.Entries(b.ctx, Query{Resource: address.String(), Type: audit.TypePlan, Limit: limit})
 	if err != nil {
 		return nil, err
 	}
