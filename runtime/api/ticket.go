@@ -147,6 +147,9 @@ type TicketAction struct {
 	// EffectsDigest is what an approver of a bound ticket signs off: that of the
 	// effects they have seen.
 	EffectsDigest string `json:"effects_digest,omitzero"`
+	// Revision is that of the ticket as it was looked at. When it was changed since,
+	// the action is refused. Left out: whatever it is now.
+	Revision int64 `json:"revision,omitzero"`
 }
 
 // TicketList is a page of tickets, newest first.

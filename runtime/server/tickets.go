@@ -84,7 +84,7 @@ func (s *server) actOnTicket(c *call) (*answer, error) {
 	if err := s.decode(c, &req); err != nil {
 		return nil, err
 	}
-	return s.act(c, control.TicketAct{Action: action, Comment: req.Comment, Effects: req.EffectsDigest})
+	return s.act(c, control.TicketAct{Action: action, Comment: req.Comment, Effects: req.EffectsDigest, Revision: req.Revision})
 }
 
 func (s *server) act(c *call, act control.TicketAct) (*answer, error) {

@@ -179,6 +179,7 @@ func printTicket(out io.Writer, t *api.Ticket) {
 		"uses", uses,
 		"review", review,
 		"ended", ending(t.Closure),
+		"revision", optionalSeq(t.Revision),
 	)
 }
 

@@ -26,6 +26,7 @@ what you sign off is the digest of exactly those. On a terminal you are asked;
 elsewhere say what you have seen with --effects DIGEST, which 'ticket show' prints,
 or with --yes that you approve whatever is shown now.`,
 		Example: `  auditlb ticket approve CHG-1042 --comment "looks right"
+  auditlb ticket approve CHG-1042 --revision 42
   auditlb ticket approve CHG-1043 --effects 5f1c0e9b…`,
 		Args: exactly(1, "one ticket's id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -50,6 +51,7 @@ or with --yes that you approve whatever is shown now.`,
 	}
 	cmd.Flags().StringVar(&action.Comment, "comment", "", "kept with the approval")
 	cmd.Flags().StringVar(&action.EffectsDigest, "effects", "", "digest of the effects that you have seen, of a bound ticket")
+	cmd.Flags().Int64Var(&action.Revision, "revision", 0, "approve the ticket only as it was at this revision, which ticket show prints")
 	cmd.Flags().BoolVar(&yes, "yes", false, "approve the effects as they are shown, without being asked")
 	cmd.MarkFlagsMutuallyExclusive("effects", "yes")
 	return cmd
