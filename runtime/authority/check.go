@@ -2,7 +2,6 @@ package authority
 
 import (
 	"fmt"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -203,7 +202,7 @@ func (c *Config) checkURL(field string, raw *string) error {
 		return fail("must not carry credentials; use user and password, or token")
 	case u.Fragment != "" || c.Type != HTTP && u.RawQuery != "":
 		return fail("must not carry a query or fragment")
-	case u.Scheme == "http" && !c.InsecureHTTP && !isLoopback(u.Hostname()):
+	case u.Scheme == "http" && !c.InsecureHTTP && !lb.IsLoopback(u.Hostname()):
 		return fail("would send credentials in clear text: use https, or allow it with insecure_http")
 	}
 	if c.Type == HTTP {
@@ -214,12 +213,4 @@ func (c *Config) checkURL(field string, raw *string) error {
 	}
 	*raw = strings.TrimRight(text, "/")
 	return nil
-}
-
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
 // Defaults and bounds of a client.
@@ -177,7 +177,7 @@ func parseEndpoint(endpoint string, insecureHTTP bool) (*url.URL, error) {
 	if u.RawQuery != "" || u.Fragment != "" {
 		return nil, errors.New("must not carry a query or fragment")
 	}
-	if u.Scheme == "http" && !insecureHTTP && !isLoopback(u.Hostname()) {
+	if u.Scheme == "http" && !insecureHTTP && !lb.IsLoopback(u.Hostname()) {
 		return nil, fmt.Errorf("%s would send the token in clear text: use https, or allow it with insecure_http", u.Redacted())
 	}
 	u.Path = strings.TrimSuffix(u.Path, "/")
@@ -226,14 +226,6 @@ func checkChain(text []byte) error {
 		return errors.New("must be in PEM")
 	}
 	return nil
-}
-
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
 }
 
 // IsUnreachable reports whether err is a failure to reach the API at all, as

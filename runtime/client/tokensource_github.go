@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
 // Bounds of a request to GitHub for a token.
@@ -44,7 +45,7 @@ func askGitHub(ctx context.Context, requestURL string, requestToken api.Secret, 
 	if err != nil || u.Host == "" || u.User != nil {
 		return "", errors.New("its URL is not one of GitHub Actions")
 	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
+	if u.Scheme != "https" && (u.Scheme != "http" || !lb.IsLoopback(u.Hostname())) {
 		return "", errors.New("its URL would send a token in clear text: it must begin with https")
 	}
 	if !isBearer(requestToken) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsimple"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/authority"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
 // Defaults of the configuration.
@@ -139,21 +139,13 @@ func (c *Config) check() error {
 	host, _, err := net.SplitHostPort(c.Management.Address)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("management.address: %q must be host:port, such as %s", c.Management.Address, DefaultManagementAddress))
-	} else if c.Management.TLS == nil && !c.Management.InsecureHTTP && !loopback(host) {
+	} else if c.Management.TLS == nil && !c.Management.InsecureHTTP && !lb.IsLoopback(host) {
 		errs = append(errs, fmt.Errorf("management.address: %s is not loopback, and tokens must not cross a network in the clear: add management.tls with cert_file and key_file, or set management.insecure_http = true behind something that speaks TLS", c.Management.Address))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
 	return nil
-}
-
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
 }
 
 func (c *Config) shutdownTimeout() time.Duration {

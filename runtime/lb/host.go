@@ -37,6 +37,17 @@ func checkHostPort(s string) string {
 	return checkHost(host)
 }
 
+// IsLoopback reports whether a host, without a port or brackets, is this machine
+// by its very name, so that what is said to it crosses no network. No other name
+// is looked up.
+func IsLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}
+
 func isPort(s string) bool {
 	n, err := strconv.Atoi(s)
 	return err == nil && 1 <= n && n <= 65535 && strconv.Itoa(n) == s

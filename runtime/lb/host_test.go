@@ -19,6 +19,18 @@ func TestWhatAHostHeaderMaySay(t *testing.T) {
 	}
 }
 
+func TestWhatIsLoopback(t *testing.T) {
+	for host, want := range map[string]bool{
+		"localhost": true, "127.0.0.1": true, "127.255.0.9": true, "::1": true,
+		"": false, "0.0.0.0": false, "::": false, "10.0.0.7": false, "128.0.0.1": false, "[::1]": false, "127.0.0.1:80": false,
+		"127.1": false, "localhost.example.com": false, "127.0.0.1.example.com": false, "fe80::1": false,
+	} {
+		if got := IsLoopback(host); got != want {
+			t.Errorf("%q: %t, want %t", host, got, want)
+		}
+	}
+}
+
 func TestNetworksHaveOneForm(t *testing.T) {
 	for _, tt := range []struct {
 		name     string

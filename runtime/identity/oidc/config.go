@@ -3,7 +3,6 @@ package oidc
 import (
 	"crypto/x509"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -181,9 +180,7 @@ func checkIssuer(issuer string) string {
 
 // checkTransport returns why keys can't be fetched from a URL, or "".
 func checkTransport(u *url.URL) string {
-	addr, err := netip.ParseAddr(u.Hostname())
-	loopback := u.Hostname() == "localhost" || err == nil && addr.IsLoopback()
-	if u.Scheme == "https" || u.Scheme == "http" && loopback {
+	if u.Scheme == "https" || u.Scheme == "http" && lb.IsLoopback(u.Hostname()) {
 		return ""
 	}
 	return "must begin with https://: whoever can change keys on the way can be anyone"
