@@ -110,6 +110,38 @@ func TestASessionCanBeRevoked(t *testing.T) {
 	}
 }
 
+// TestCredentialsThatTheGateCannotTellApartCountAsOne: or whoever logs in often
+// makes explaining what they may do costly.
+func TestCredentialsThatTheGateCannotTellApartCountAsOne(t *testing.T) {
+	log := newLog(t)
+	in := login("one", time.Now().Add(time.Hour))
+	in.Exchanges = 100
+	open := func(change func(*identity.Login)) {
+		next := in
+		verified := *in.Actor.Verified
+		next.Actor.Verified = &verified
+		change(&next)
+		for range 3 {
+			o, _, err := log.OpenSession(t.Context(), control.Call{Actor: next.Actor}, next)
+			controltest.Accepted(t, o, err)
+		}
+	}
+	for want, change := range []func(*identity.Login){
+		func(*identity.Login) {},
+		func(l *identity.Login) { l.Actor.Role = identity.Viewer },
+		func(l *identity.Login) { l.Actor.Scopes = []string{"pool/a", "pool/b"} },
+		func(l *identity.Login) { l.Actor.Scopes = []string{"pool/a"} },
+		func(l *identity.Login) { l.Actor.Verified.Provider = "gitlab" },
+		func(l *identity.Login) { l.Actor.Verified.Subject = "repo:acme/other" },
+		func(l *identity.Login) { l.Actor.Verified.Run.Ref = "refs/heads/main" },
+	} {
+		open(change)
+		if held := log.CredentialsOf(in.Actor.Name); len(held) != want+1 {
+			t.Fatalf("%d that differ: %+v", want+1, held)
+		}
+	}
+}
+
 // TestExchangesCountAsLongAsTheTokenIsGood: also when its sessions ended long ago,
 // and after a restart.
 func TestExchangesCountAsLongAsTheTokenIsGood(t *testing.T) {

@@ -139,7 +139,9 @@ func (c *Controller) Tokens(ctx context.Context) ([]HeldToken, error) {
 	return out, nil
 }
 
-// CredentialsOf returns as whom an actor's live tokens and sessions may act.
+// CredentialsOf returns as whom an actor's live tokens and sessions may act. Of
+// those that the gate can't tell apart there is only one: each that is explained
+// costs a search and a decision, and anyone may log in many times.
 func (c *Controller) CredentialsOf(actor string) []identity.Actor {
 	c.tokens.mu.RLock()
 	defer c.tokens.mu.RUnlock()
@@ -150,7 +152,21 @@ func (c *Controller) CredentialsOf(actor string) []identity.Actor {
 		}
 	}
 	slices.SortFunc(out, func(a, b identity.Actor) int { return cmp.Compare(a.Credential, b.Credential) })
-	return out
+	type standing struct {
+		role     identity.Role
+		scopes   string
+		verified identity.Verified
+	}
+	seen := map[standing]bool{}
+	return slices.DeleteFunc(out, func(a identity.Actor) bool {
+		of := standing{role: a.Role, scopes: strings.Join(a.Scopes, "\n")}
+		if a.Verified != nil {
+			of.verified = *a.Verified
+		}
+		twice := seen[of]
+		seen[of] = true
+		return twice
+	})
 }
 
 // TokenRequest is what is asked for with a token.
