@@ -38,6 +38,10 @@ type Store interface {
 	// KeepLastUses keeps when credentials were last used, over what is kept. It
 	// is no part of the log: losing the latest of it loses no change.
 	KeepLastUses(ctx context.Context, at map[string]time.Time) error
+	// Keep keeps a small value, not empty, beside the log, over what is kept under the key:
+	// how far something has read, what somebody else said of the log. It is no part
+	// of the log, and takes its turn with the changes, so keep seldom.
+	Keep(ctx context.Context, key string, value []byte) error
 	Close() error
 }
 
@@ -60,6 +64,8 @@ type Reader interface {
 	Orphans(ctx context.Context) ([]audit.Current, error)
 	// LastUses returns when credentials were last used, to the second.
 	LastUses(ctx context.Context) (map[string]time.Time, error)
+	// Kept returns what Keep kept under a key, or nil.
+	Kept(ctx context.Context, key string) ([]byte, error)
 	// Secret returns a sealed secret, or nil.
 	Secret(ctx context.Context, id string) ([]byte, error)
 }

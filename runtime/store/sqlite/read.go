@@ -307,12 +307,25 @@ func (r *reader) LastUses(ctx context.Context) (map[string]time.Time, error) {
 	return out, err
 }
 
+// Kept implements control.Reader.
+func (r *reader) Kept(ctx context.Context, key string) ([]byte, error) {
+	value, err := optional(scanBytes(r.db.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = ?", keptPrefix+key)))
+	if value == nil {
+		return nil, err
+	}
+	return *value, nil
+}
+
 // Secret implements control.Reader.
 func (r *reader) Secret(ctx context.Context, id string) ([]byte, error) {
-	var sealed []byte
-	err := r.db.QueryRowContext(ctx, "SELECT sealed FROM secret WHERE id = ?", id).Scan(&sealed)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
+	sealed, err := optional(scanBytes(r.db.QueryRowContext(ctx, "SELECT sealed FROM secret WHERE id = ?", id)))
+	if sealed == nil {
+		return nil, err
 	}
-	return sealed, err
+	return *sealed, nil
+}
+
+func scanBytes(row *sql.Row) (b []byte, err error) {
+	err = row.Scan(&b)
+	return b, err
 }

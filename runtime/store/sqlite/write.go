@@ -27,9 +27,18 @@ func (s *Store) Begin(ctx context.Context) (control.Tx, error) {
 	return &transaction{tx: tx, prepared: s.prepared, cache: s.cache.child()}, nil
 }
 
+// putMeta keeps a value beside the log.
+const putMeta = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+
 // MarkVerified implements control.Store.
 func (s *Store) MarkVerified(ctx context.Context, note []byte) error {
-	_, err := s.write.ExecContext(ctx, "INSERT INTO meta (key, value) VALUES ('verified', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", note)
+	_, err := s.write.ExecContext(ctx, putMeta, "verified", note)
+	return classify(err)
+}
+
+// Keep implements control.Store.
+func (s *Store) Keep(ctx context.Context, key string, value []byte) error {
+	_, err := s.write.ExecContext(ctx, putMeta, keptPrefix+key, value)
 	return classify(err)
 }
 
@@ -41,16 +50,19 @@ func (s *Store) KeepLastUses(ctx context.Context, at map[string]time.Time) error
 	}
 	defer tx.Rollback()
 	for credential, used := range at {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-			usedPrefix+credential, strconv.AppendInt(nil, used.Unix(), 10)); err != nil {
+		if _, err := tx.ExecContext(ctx, putMeta, usedPrefix+credential, strconv.AppendInt(nil, used.Unix(), 10)); err != nil {
 			return classify(err)
 		}
 	}
 	return classify(tx.Commit())
 }
 
-// usedPrefix begins the keys of meta that hold when a credential was last used.
-const usedPrefix = "used/"
+// What keys of meta begin with: usedPrefix those that hold when a credential was
+// last used, keptPrefix those of Keep.
+const (
+	usedPrefix = "used/"
+	keptPrefix = "kept/"
+)
 
 // transaction is the open write transaction. It implements control.Tx.
 type transaction struct {

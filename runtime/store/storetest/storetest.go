@@ -35,6 +35,7 @@ func Run(t *testing.T, open Open) {
 		{"counts by run", (*suite).counts},
 		{"usage of tickets", (*suite).usage},
 		{"last uses of credentials", (*suite).lastUses},
+		{"values kept beside the log", (*suite).kept},
 		{"no orphans", (*suite).orphans},
 		{"one process writes", (*suite).exclusive},
 		{"reopening finds everything", (*suite).reopening},

@@ -61,6 +61,23 @@ func (s *suite) lastUses(t *testing.T) {
 	}
 }
 
+func (s *suite) kept(t *testing.T) {
+	for _, v := range []struct{ key, value string }{{"sink/siem", "7"}, {"sink/siem", "12"}, {"used/token/a", "no use"}} {
+		if err := s.store.Keep(t.Context(), v.key, []byte(v.value)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.reopen(t)
+	for key, want := range map[string][]byte{"sink/siem": []byte("12"), "used/token/a": []byte("no use"), "sink/other": nil} {
+		if got := get(s.store.Kept(t.Context(), key))(t); !reflect.DeepEqual(got, want) {
+			t.Errorf("kept under %q: %q, want %q", key, got, want)
+		}
+	}
+	if uses := get(s.store.LastUses(t.Context()))(t); len(uses) != 0 {
+		t.Errorf("last uses of credentials that nobody used: %v", uses)
+	}
+}
+
 func (s *suite) orphans(t *testing.T) {
 	refused := change("pool/refused", "")
 	refused.entry.Type, refused.entry.Outcome = audit.TypeReject, audit.OutcomeRefused
