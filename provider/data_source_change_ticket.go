@@ -19,7 +19,7 @@ import (
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
-type changeTicketDataSource struct{ client *client.Client }
+type changeTicketDataSource struct{ client *connection }
 
 var _ datasource.DataSourceWithConfigure = (*changeTicketDataSource)(nil)
 
@@ -119,7 +119,7 @@ func (d *changeTicketDataSource) Schema(ctx context.Context, _ datasource.Schema
 
 // Configure implements [datasource.DataSourceWithConfigure].
 func (d *changeTicketDataSource) Configure(_ context.Context, req datasource.ConfigureRequest, _ *datasource.ConfigureResponse) {
-	d.client, _ = req.ProviderData.(*client.Client)
+	d.client, _ = req.ProviderData.(*connection)
 }
 
 // Read implements [datasource.DataSource].

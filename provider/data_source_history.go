@@ -13,11 +13,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
-	"github.com/auditlb/terraform-provider-auditlb/runtime/client"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
-type historyDataSource struct{ client *client.Client }
+type historyDataSource struct{ client *connection }
 
 var _ datasource.DataSourceWithConfigure = (*historyDataSource)(nil)
 
@@ -142,7 +141,7 @@ func (d *historyDataSource) Schema(_ context.Context, _ datasource.SchemaRequest
 
 // Configure implements [datasource.DataSourceWithConfigure].
 func (d *historyDataSource) Configure(_ context.Context, req datasource.ConfigureRequest, _ *datasource.ConfigureResponse) {
-	d.client, _ = req.ProviderData.(*client.Client)
+	d.client, _ = req.ProviderData.(*connection)
 }
 
 // Read implements [datasource.DataSource].

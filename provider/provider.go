@@ -47,12 +47,12 @@ func (p *auditlbProvider) Schema(_ context.Context, _ provider.SchemaRequest, re
 
 // Resources implements [provider.Provider].
 func (p *auditlbProvider) Resources(context.Context) []func() resource.Resource {
-	return []func() resource.Resource{newPoolResource, newListenerResource, newRouteResource, newCertificateResource, newFreezeWindowResource, newPolicyResource}
+	return []func() resource.Resource{newPoolResource, newListenerResource, newRouteResource, newCertificateResource, newFreezeWindowResource, newPolicyResource, newAuditAnchorResource}
 }
 
 // DataSources implements [provider.Provider].
 func (p *auditlbProvider) DataSources(context.Context) []func() datasource.DataSource {
-	return []func() datasource.DataSource{newHistoryDataSource, newChangeTicketDataSource}
+	return []func() datasource.DataSource{newHistoryDataSource, newChangeTicketDataSource, newCheckpointDataSource}
 }
 
 // Configure implements [provider.Provider]: it makes the client and registers
@@ -97,7 +97,15 @@ func (p *auditlbProvider) Configure(ctx context.Context, req provider.ConfigureR
 		return
 	}
 	tflog.Info(ctx, "registered the run", map[string]any{"run": run.ID, "system": run.Claims.System, "endpoint": c.Endpoint()})
-	resp.ResourceData, resp.DataSourceData = c, c
+	shared := &connection{Client: c, history: c.LogHistory(declared.get(p.env, "log_public_key"))}
+	if declared.get(p.env, "log_public_key") != "" {
+		// A pin is held to also where nothing was seen yet.
+		if _, err := shared.history.Latest(ctx); err != nil {
+			addHistoryError(&resp.Diagnostics, err)
+			return
+		}
+	}
+	resp.ResourceData, resp.DataSourceData = shared, shared
 }
 
 // registerRun says what the run claims of itself, unless that is known already:

@@ -25,7 +25,7 @@ import (
 // what differs is the codec's schema.
 type objectResource struct {
 	codec
-	client *client.Client
+	client *connection
 }
 
 var (
@@ -56,7 +56,7 @@ func (r *objectResource) Schema(_ context.Context, _ resource.SchemaRequest, res
 // Configure implements [resource.ResourceWithConfigure].
 func (r *objectResource) Configure(_ context.Context, req resource.ConfigureRequest, _ *resource.ConfigureResponse) {
 	// There is no client yet when Terraform only validates.
-	r.client, _ = req.ProviderData.(*client.Client)
+	r.client, _ = req.ProviderData.(*connection)
 }
 
 // Create implements [resource.Resource].
@@ -70,11 +70,15 @@ func (r *objectResource) Create(ctx context.Context, req resource.CreateRequest,
 	if resp.State.Raw, err = r.stateOf(ctx, obj, req.Plan.Raw); err != nil {
 		r.addError(&resp.Diagnostics, at, lb.OpCreate, 0, err)
 	}
+	r.client.remember(ctx, resp.Private, &resp.Diagnostics)
 }
 
 // Read implements [resource.Resource].
 func (r *objectResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	at := r.address(req.State.Raw)
+	if !r.client.checkHistory(ctx, req.Private, resp.Private, &resp.Diagnostics) {
+		return
+	}
 	obj, err := r.client.Get(ctx, at)
 	if client.IsNotFound(err) {
 		resp.Diagnostics.AddWarning(
@@ -104,6 +108,7 @@ func (r *objectResource) Update(ctx context.Context, req resource.UpdateRequest,
 	if resp.State.Raw, err = r.stateOf(ctx, obj, req.Plan.Raw); err != nil {
 		r.addError(&resp.Diagnostics, at, lb.OpUpdate, revision, err)
 	}
+	r.client.remember(ctx, resp.Private, &resp.Diagnostics)
 }
 
 // Delete implements [resource.Resource].

@@ -59,6 +59,9 @@ func (r *objectResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	if r.client == nil {
 		return
 	}
+	if !r.client.checkHistory(ctx, req.Private, nil, &resp.Diagnostics) {
+		return
+	}
 	prior := r.address(req.State.Raw)
 	if req.Plan.Raw.IsNull() {
 		r.announce(ctx, &resp.Diagnostics, api.PlanRequest{Kind: r.kind, Name: prior.Name, Op: lb.OpDelete})

@@ -24,6 +24,7 @@ type settings struct {
 	CACertPEM     types.String  `tfsdk:"ca_cert_pem"`
 	ClientCertPEM types.String  `tfsdk:"client_cert_pem"`
 	ClientKeyPEM  types.String  `tfsdk:"client_key_pem"`
+	LogPublicKey  types.String  `tfsdk:"log_public_key"`
 	InsecureHTTP  types.Bool    `tfsdk:"insecure_http"`
 	OIDC          *oidcSettings `tfsdk:"oidc"`
 	Run           *runSettings  `tfsdk:"run"`
@@ -70,6 +71,7 @@ func settingsSchema() schema.Schema {
 			"ca_cert_pem":     text("ca_cert_pem", "Authorities that may vouch for the endpoint, in PEM, in place of the system's."),
 			"client_cert_pem": text("client_cert_pem", "Client certificate, in PEM, with the chain up to an authority that the runtime trusts, which maps it to an actor. Takes `client_key_pem` too. It speaks for the caller where there is no `token`, no `oidc` block that finds an ID token, and neither `"+client.EnvIDToken+"` nor `"+client.EnvIDTokenFile+"`; it goes before a token that the CI offers."),
 			"client_key_pem":  clientKey,
+			"log_public_key":  text("log_public_key", "Public key of the change log, as `auditlb checkpoint --key` and the file `log.pub` of the runtime have it. The log must be signed by it, or by a key that it vouches for. Without it the key that was seen first is held to. Setting it to the key of a log that was restarted accepts the restart."),
 			"insecure_http": schema.BoolAttribute{
 				Optional:            true,
 				MarkdownDescription: "Whether `http://` endpoints are allowed that aren't on this machine. The token then crosses the network in clear text. Default: `false`. Environment: `" + envName("insecure_http") + "`.",
@@ -106,7 +108,7 @@ func settingsSchema() schema.Schema {
 func (s settings) strings() map[string]types.String {
 	all := map[string]types.String{
 		"endpoint": s.Endpoint, "token": s.Token, "change_ticket": s.ChangeTicket, "ca_cert_pem": s.CACertPEM,
-		"client_cert_pem": s.ClientCertPEM, "client_key_pem": s.ClientKeyPEM,
+		"client_cert_pem": s.ClientCertPEM, "client_key_pem": s.ClientKeyPEM, "log_public_key": s.LogPublicKey,
 	}
 	if o := s.OIDC; o != nil {
 		all["oidc_audience"], all["id_token_file"] = o.Audience, o.TokenFile

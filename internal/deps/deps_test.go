@@ -29,8 +29,8 @@ type layer struct {
 
 // parts are what a running balancer is put together from.
 var parts = []string{
-	"runtime/server", "runtime/decision", "runtime/dataplane", "runtime/store", "runtime/agebox",
-	"runtime/authority", "runtime/control", "runtime/policy", "runtime/audit", "runtime/ticket", "runtime/identity", "runtime/lb",
+	"runtime/server", "runtime/sink", "runtime/witness", "runtime/decision", "runtime/dataplane", "runtime/store", "runtime/agebox",
+	"runtime/authority", "runtime/archive", "runtime/bucket", "runtime/control", "runtime/policy", "runtime/audit", "runtime/ticket", "runtime/identity", "runtime/lb",
 }
 
 var layers = []layer{
@@ -39,7 +39,7 @@ var layers = []layer{
 	// Boots the whole runtime for the provider's tests, which alone import it.
 	{path: "provider/acctest", imports: append([]string{"provider", "runtime/runtimetest", "runtime/daemon", "runtime/client", "runtime/api"}, parts...)},
 
-	{path: "runtime/cmd", imports: append([]string{"runtime/daemon", "runtime/client", "runtime/api"}, parts...)},
+	{path: "runtime/cmd", imports: append([]string{"runtime/daemon", "runtime/evidence", "runtime/client", "runtime/api"}, parts...)},
 	{path: "runtime/daemon", imports: parts},
 	// Boots a runtime for tests, which alone import it.
 	{path: "runtime/runtimetest", imports: append([]string{"runtime/daemon", "runtime/client", "runtime/api"}, parts...)},
@@ -51,7 +51,17 @@ var layers = []layer{
 	// The data plane is handed snapshots: it never sees a store or the write path.
 	{path: "runtime/dataplane", imports: []string{"runtime/lb"}},
 	{path: "runtime/decision", imports: []string{"runtime/dataplane"}},
-	{path: "runtime/client", imports: []string{"runtime/api", "runtime/lb"}},
+	// Streams the log to others: it is handed what it reads and how that is rendered.
+	{path: "runtime/sink", imports: []string{"runtime/api", "runtime/audit", "runtime/lb"}},
+	// Either end of having a log cosigned: it is handed the log it brings to others.
+	{path: "runtime/witness"},
+	// Keeps objects in directories and S3; it knows nothing of what they are.
+	{path: "runtime/bucket", imports: []string{"runtime/lb"}},
+	// Bodies in buckets: it is handed rows, and never sees a store.
+	{path: "runtime/archive", imports: []string{"runtime/bucket", "runtime/audit", "runtime/lb"}},
+	// Evidence for those who trust nobody: collected by the client, checked without it.
+	{path: "runtime/evidence", imports: []string{"runtime/client", "runtime/api", "runtime/audit", "runtime/witness", "runtime/lb"}},
+	{path: "runtime/client", imports: []string{"runtime/api", "runtime/audit", "runtime/lb"}},
 	{path: "runtime/api", imports: []string{"runtime/lb"}},
 	{path: "runtime/agebox"},
 	{path: "runtime/identity", imports: []string{"runtime/lb"}},

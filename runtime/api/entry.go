@@ -94,7 +94,25 @@ type EntryRecord struct {
 	// Patch leads from before to after: RFC 6902 with old values. In lists
 	// it is present when asked for with include=patch.
 	Patch []lb.Change `json:"patch,omitzero"`
+	// BodyState is left out while the log holds the body. Otherwise, where the body
+	// was asked for, it is one of the states below, and BodyErasedBy the seq of the entry
+	// that says that the body was erased from the log.
+	BodyState    string `json:"body_state,omitzero"`
+	BodyErasedBy int64  `json:"body_erased_by,omitzero"`
+	// Evidence is the entry byte for byte. In lists it is present when asked for
+	// with include=evidence.
+	Evidence *EntryEvidence `json:"evidence,omitzero"`
 }
+
+// States of a body that the log no longer holds.
+const (
+	// BodyErased is nowhere any more, by policy.
+	BodyErased = "erased"
+	// BodyArchived comes from the archive, checked against BodyDigest.
+	BodyArchived = "archived"
+	// BodyUnavailable can't be had just now, or is not what was archived.
+	BodyUnavailable = "unavailable"
+)
 
 // EntryBody is what an entry is about. The entry's BodyDigest commits to it.
 type EntryBody struct {
@@ -147,6 +165,8 @@ type EntryQuery struct {
 	Cursor string
 	// IncludePatch asks for each entry's patch.
 	IncludePatch bool
+	// IncludeEvidence asks for each entry byte for byte, in place of its patch.
+	IncludeEvidence bool
 }
 
 // Page sizes of lists.

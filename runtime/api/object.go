@@ -18,12 +18,17 @@ const (
 	HeaderIfNoneMatch    = "If-None-Match"
 	HeaderETag           = "ETag"
 	HeaderLastEventID    = "Last-Event-ID"
+	// HeaderCheckpoint is on the answer to a call that may have changed something: a
+	// signed checkpoint of the log with that in it, in base64.
+	HeaderCheckpoint = "Auditlb-Checkpoint"
 )
 
 // Media types.
 const (
 	ContentJSON    = "application/json"
 	ContentProblem = "application/problem+json"
+	ContentText    = "text/plain; charset=utf-8"
+	ContentTile    = "application/octet-stream"
 )
 
 // Object is an object as the API answers it: what was declared, wrapped in

@@ -43,7 +43,7 @@ var (
 		{Name: "limit", In: "query", Description: "Size of the page.", Integer: true},
 		query("cursor", "Where the page begins: `next` of the page before."),
 	}
-	patchParam  = query("include", "`patch` adds each entry's patch.")
+	patchParam  = query("include", "`patch` adds each entry's patch, `evidence` the entry byte for byte.")
 	runHeader   = Param{Name: HeaderRun, In: "header", Description: "Id of the registered run that the call belongs to."}
 	keyHeader   = Param{Name: HeaderIdempotencyKey, In: "header", Description: "A UUID. A retry with it returns the first answer and appends nothing."}
 	callHeaders = []Param{runHeader, keyHeader}
@@ -66,6 +66,8 @@ func operations() []Operation {
 			query("type", "Type of entry: "+strings.Join(EntryTypes, ", ")+"."), query("since", "RFC 3339 time, inclusive."), query("until", "RFC 3339 time, exclusive."), patchParam,
 		}, pageParams...)},
 		{ID: "getEntry", Method: "GET", Path: "/v1/entries/{seq}", Summary: "Show an entry with its body and patch.", Response: EntryRecord{}},
+		{ID: "proveEntry", Method: "GET", Path: "/v1/entries/{seq}/proof", Summary: "Prove that an entry is in the log: the entry with its body, the path to a signed checkpoint, and the checkpoint (C2SP tlog-proof).", Content: ContentText},
+		{ID: "getLog", Method: "GET", Path: "/v1/log", Summary: "Show the log's name, key and checkpoints.", Response: Log{}},
 		{ID: "streamEvents", Method: "GET", Path: "/v1/events", Summary: "Follow the log: server-sent events, each with an entry's header.", Content: "text/event-stream", Params: []Param{
 			query("after", "Begin after this entry's seq. Left out: with what comes next."), query("type", "Type of entry: "+strings.Join(EntryTypes, ", ")+"."),
 			query("emergency", "`true`: only what was done or tried under emergency tickets."), query("follow", "`false`: end with what there is now."),
@@ -87,11 +89,14 @@ func operations() []Operation {
 			{Name: "op", In: "query", Description: "What would be done: create, update or delete.", Required: true},
 			query("ticket", "Id of the ticket that would be named."), query("as", "Name of the actor who would do it; left out: the caller."),
 		}},
+		{ID: "listSinks", Method: "GET", Path: "/v1/sinks", Summary: "List where the log is streamed to, with how far each has come.", Response: SinkList{}},
 		{ID: "openapi", Method: "GET", Path: "/v1/openapi.json", Summary: "This document.", Open: true, Response: map[string]any{}},
-		{ID: "checkpoint", Method: "GET", Path: "/tlog/checkpoint", Summary: "The log's latest signed checkpoint (C2SP tlog-checkpoint).", Open: true, Content: "text/plain; charset=utf-8"},
-		{ID: "healthz", Method: "GET", Path: "/healthz", Summary: "Whether the process is alive.", Open: true, Content: "text/plain; charset=utf-8"},
+		{ID: "checkpoint", Method: "GET", Path: "/tlog/checkpoint", Summary: "The log's latest signed checkpoint (C2SP tlog-checkpoint).", Open: true, Content: ContentText},
+		{ID: "tile", Method: "GET", Path: "/tlog/tile/{level}/{index...}", Summary: "A tile of the log's hashes (C2SP tlog-tiles). Its index may have several segments, such as x001/234.p/7. It never changes.", Open: true, Content: ContentTile},
+		{ID: "entryBundle", Method: "GET", Path: "/tlog/tile/entries/{index...}", Summary: "The headers of 256 entries, or fewer at the end (C2SP tlog-tiles). It never changes. Needs a token unless the log's entries are public.", Content: ContentTile},
+		{ID: "healthz", Method: "GET", Path: "/healthz", Summary: "Whether the process is alive.", Open: true, Content: ContentText},
 		{ID: "readyz", Method: "GET", Path: "/readyz", Summary: "Whether changes are accepted and every listener is bound.", Open: true, Response: Readiness{}},
-		{ID: "metrics", Method: "GET", Path: "/metrics", Summary: "Metrics in the Prometheus text format.", Open: true, Content: "text/plain; charset=utf-8"},
+		{ID: "metrics", Method: "GET", Path: "/metrics", Summary: "Metrics in the Prometheus text format.", Open: true, Content: ContentText},
 	}
 	for _, kind := range lb.Kinds {
 		ops = append(ops, objectOperations(kind)...)

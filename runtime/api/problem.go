@@ -55,6 +55,7 @@ const (
 	CodeScope              Code = "scope_insufficient"
 	CodeTooManyFailures    Code = "too_many_failures"
 	CodeTooManyStreams     Code = "too_many_streams"
+	CodeBusy               Code = "busy"
 	CodeLoginUnavailable   Code = "login_unavailable"
 	CodeTokenUsedUp        Code = "token_used_up"
 	CodeRunContradicts     Code = "run_contradicts_token"
@@ -109,6 +110,7 @@ var Statuses = map[Code]int{
 	CodeScope:              http.StatusForbidden,
 	CodeTooManyFailures:    http.StatusTooManyRequests,
 	CodeTooManyStreams:     http.StatusServiceUnavailable,
+	CodeBusy:               http.StatusServiceUnavailable,
 	CodeLoginUnavailable:   http.StatusServiceUnavailable,
 	CodeTokenUsedUp:        http.StatusForbidden,
 	CodeRunContradicts:     http.StatusForbidden,

@@ -61,11 +61,15 @@ func (s *Signer) PublicKey() string { return s.vkey }
 // Verifier checks this signer's checkpoints.
 func (s *Signer) Verifier() note.Verifier { return s.verifier }
 
-// Sign makes a checkpoint of a tree.
-func (s *Signer) Sign(t *Tree) (Checkpoint, error) {
+// Sign makes a checkpoint of a tree. Other keys of the same origin may sign it too.
+func (s *Signer) Sign(t *Tree, also ...*Signer) (Checkpoint, error) {
 	root := t.Root()
 	text := log.Checkpoint{Origin: s.Origin(), Size: uint64(t.Size()), Hash: root[:]}.Marshal()
-	signed, err := note.Sign(&note.Note{Text: string(text)}, s.signer)
+	signers := []note.Signer{s.signer}
+	for _, other := range also {
+		signers = append(signers, other.signer)
+	}
+	signed, err := note.Sign(&note.Note{Text: string(text)}, signers...)
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("sign checkpoint: %w", err)
 	}
@@ -74,8 +78,17 @@ func (s *Signer) Sign(t *Tree) (Checkpoint, error) {
 
 // OpenCheckpoint reads a checkpoint and checks its origin and signature.
 func OpenCheckpoint(signed []byte, v note.Verifier) (Checkpoint, error) {
-	c, _, _, err := log.ParseCheckpoint(signed, v.Name(), v)
-	if err != nil {
+	if _, _, _, err := log.ParseCheckpoint(signed, v.Name(), v); err != nil {
+		return Checkpoint{}, fmt.Errorf("%w: %w", ErrBadCheckpoint, err)
+	}
+	return ReadCheckpoint(signed)
+}
+
+// ReadCheckpoint reads a checkpoint without checking who signed it: for one whose
+// reader trusts where it was kept.
+func ReadCheckpoint(signed []byte) (Checkpoint, error) {
+	var c log.Checkpoint
+	if _, err := c.Unmarshal(signed); err != nil {
 		return Checkpoint{}, fmt.Errorf("%w: %w", ErrBadCheckpoint, err)
 	}
 	var root tlog.Hash

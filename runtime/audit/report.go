@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Finding is one thing that is not as the log says it was.
@@ -37,9 +38,30 @@ type Report struct {
 	Size int64 `json:"size"`
 	// Root is the checkpoint's root hash, base64.
 	Root string `json:"root"`
+	// Depth is how much was looked at; Checked and NotChecked say what that is.
+	Depth      Depth  `json:"depth"`
+	Checked    string `json:"checked"`
+	NotChecked string `json:"not_checked,omitzero"`
+	// Resumed is set when the first entries were not read, because an earlier
+	// verification had read them.
+	Resumed *Resumed `json:"resumed,omitzero"`
+	// Erased says which bodies are not in the log any more by policy; nil when all are.
+	Erased *ErasedBodies `json:"erased,omitzero"`
+	// Elsewhere counts the checkpoints kept elsewhere that the log was compared with, and
+	// ArchivedRight the archived bodies that are what their entries commit to.
+	Elsewhere     int   `json:"elsewhere,omitzero"`
+	ArchivedRight int64 `json:"archived_right,omitzero"`
 	// Findings are what is wrong: entries, lowest seq first, then current state,
 	// then what names no entry. At most MaxFindings.
 	Findings []Finding `json:"findings"`
+}
+
+// Resumed says which entries an earlier verification had read: Size of them, from
+// the first on, from Began to At.
+type Resumed struct {
+	Size  int64     `json:"size"`
+	Began time.Time `json:"began"`
+	At    time.Time `json:"at"`
 }
 
 // OK reports that nothing is wrong.
@@ -80,5 +102,9 @@ func (w *walk) report(cp Checkpoint) Report {
 	slices.SortStableFunc(findings, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(a.Seq, b.Seq))
 	})
-	return Report{Origin: cp.Origin, Size: cp.Size, Root: cp.Root.String(), Findings: findings}
+	return Report{
+		Origin: cp.Origin, Size: cp.Size, Root: cp.Root.String(),
+		Depth: w.depth, Checked: w.depth.Checks(), NotChecked: w.depth.LeavesOut(), Resumed: w.resumed,
+		Erased: w.erased, Findings: findings,
+	}
 }

@@ -15,8 +15,22 @@ type Source interface {
 	Extent(ctx context.Context) (Extent, error)
 	// Rows returns up to limit entries with seq >= from, in order.
 	Rows(ctx context.Context, from int64, limit int) ([]Row, error)
+	// RowsOf returns up to limit entries of a resource with seq >= from, in order.
+	RowsOf(ctx context.Context, resource string, from int64, limit int) ([]Row, error)
+	// Scan calls visit with every entry with seq in [from, to), in order, until
+	// it returns an error, which Scan returns. The row is valid during the call
+	// only. The store is not held to one moment for longer than it takes to read
+	// and visit some megabytes.
+	Scan(ctx context.Context, from, to int64, visit func(*Row) error) error
+	// ScanLeaves is Scan of leaves alone, without their seqs.
+	ScanLeaves(ctx context.Context, from, to int64, visit func(leaf []byte) error) error
 	// Hashes returns the stored hashes with index in [from, to), in order.
 	Hashes(ctx context.Context, from, to int64) ([]StoredHash, error)
+	// HashBlock is Hashes as one block of bytes, hash after hash; nil where one
+	// is missing or has not the length of a hash.
+	HashBlock(ctx context.Context, from, to int64) ([]byte, error)
+	// HashesAt returns the stored hashes with these indexes, in any order.
+	HashesAt(ctx context.Context, indexes []int64) ([]StoredHash, error)
 	// Currents returns up to limit rows of the current state with a resource
 	// greater than after, in order of resource.
 	Currents(ctx context.Context, after string, limit int) ([]Current, error)
@@ -81,18 +95,24 @@ type Current struct {
 	State []byte
 }
 
-// HashReader reads single hashes from a source, for LoadTree and proofs.
+// HashReader reads hashes from a source, for LoadTree and proofs. What is not
+// stored reads as zero.
 func HashReader(ctx context.Context, src Source) tlog.HashReader {
 	return tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
 		out := make([]tlog.Hash, len(indexes))
+		if len(indexes) == 0 {
+			return out, nil
+		}
+		stored, err := src.HashesAt(ctx, indexes)
+		if err != nil {
+			return nil, err
+		}
+		at := make(map[int64]tlog.Hash, len(stored))
+		for _, h := range stored {
+			at[h.Index] = h.Hash
+		}
 		for i, index := range indexes {
-			got, err := src.Hashes(ctx, index, index+1)
-			if err != nil {
-				return nil, err
-			}
-			if len(got) == 1 {
-				out[i] = got[0].Hash
-			}
+			out[i] = at[index]
 		}
 		return out, nil
 	})

@@ -1,25 +1,71 @@
 package audit
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"math"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-const chunk = 1000
+// Verification says how a whole log is verified. The zero value is a deep one
+// that uses every processor Go may use.
+type Verification struct {
+	// Depth is DepthDeep by default.
+	Depth Depth
+	// Jobs is how many chunks of entries are checked at once; by default as many
+	// as there are processors.
+	Jobs int
+	// Progress, if not nil, is told entries done and in all.
+	Progress func(done, total int64)
 
-// Verify reads a whole log and checks it against its own signed checkpoint:
+	// Keep, if not nil, is given from time to time what a later verification needs
+	// to go on from where this one is, for as long as nothing wrong was found.
+	Keep func(state []byte) error
+	// KeepEvery is DefaultKeepEvery by default. Keeping never takes more than a
+	// twentieth of the time.
+	KeepEvery time.Duration
+	// Resume is what Keep was given last; nil to begin with the first entry.
+	Resume []byte
+	// Version is the program's: one does not go on with what another began.
+	Version string
+}
+
+// DefaultKeepEvery is how much time a verification that is broken off loses.
+const DefaultKeepEvery = 5 * time.Second
+
+// Verify is a deep verification.
+func Verify(ctx context.Context, src Source, v note.Verifier, progress func(done, total int64)) (Report, error) {
+	return Verification{Progress: progress}.Run(ctx, src, v)
+}
+
+// Run reads a whole log and checks it against its own signed checkpoint:
 // every header's form, hash, order and index columns, every body's digest,
 // every stored hash of the tree, and that the current state is the fold of the
-// entries. It works on a log that is being written to: it checks the entries of
-// the checkpoint it started from.
+// entries; or, of all this, what its depth says ([Depth.Checks]). It works on a
+// log that is being written to: it checks the entries of the checkpoint it
+// started from.
 //
-// An error means the log could not be read; what is wrong with one that could
-// be is in the report. Progress, if not nil, is told entries done and in all.
-func Verify(ctx context.Context, src Source, v note.Verifier, progress func(done, total int64)) (Report, error) {
-	w := &walk{src: src, fold: map[string]foldState{}}
+// An error means that the log could not be read, that ctx was done, or
+// ErrNotResumable; what is wrong with a log that could be read is in the report.
+func (o Verification) Run(ctx context.Context, src Source, v note.Verifier) (Report, error) {
+	w := newWalk(src)
+	w.depth = cmp.Or(o.Depth, DepthDeep)
+	if o.Jobs > 0 {
+		w.jobs = o.Jobs
+	}
+	began := time.Now()
+	var before *kept
+	if o.Resume != nil {
+		var err error
+		if before, err = parseKept(o.Resume, v, w.depth, o.Version); err != nil {
+			return Report{}, err
+		}
+	}
 	extent, err := src.Extent(ctx)
 	if err != nil {
 		return Report{}, fmt.Errorf("read head: %w", err)
@@ -28,19 +74,97 @@ func Verify(ctx context.Context, src Source, v note.Verifier, progress func(done
 	if !ok {
 		return w.report(Checkpoint{Origin: v.Name(), Size: extent.Size}), nil
 	}
-	if err := w.log(ctx, 0, cp, progress); err != nil {
-		return Report{}, err
+	if before != nil {
+		if err := w.resume(ctx, cp, before); err != nil {
+			return Report{}, err
+		}
+		if w.resumed != nil {
+			began = w.resumed.Began
+		}
+	}
+	save := func() error {
+		if o.Keep == nil || len(w.findings) > 0 || w.tree.size == w.readFrom() {
+			return nil
+		}
+		b, err := w.keep(began, cp, v, o.Version)
+		if err == nil {
+			err = o.Keep(b)
+		}
+		return err
+	}
+	pace := pacer{every: cmp.Or(o.KeepEvery, DefaultKeepEvery), next: began}
+	pace.rest(0)
+	err = w.log(ctx, w.readFrom(), cp, func(done int64) error {
+		if o.Progress != nil {
+			o.Progress(done, cp.Size)
+		}
+		return pace.turn(save)
+	})
+	if err != nil {
+		return Report{}, errors.Join(err, save())
+	}
+	if w.depth == DepthShape {
+		return w.report(cp), nil
 	}
 	later, err := w.currents(ctx, cp.Size)
 	if err != nil {
-		return Report{}, err
+		return Report{}, errors.Join(err, save())
 	}
-	if len(later) > 0 {
+	// Bodies that are erased while the log is read are covered by what was written since.
+	covered, err := w.allCovered(ctx, cp.Size)
+	if err != nil {
+		return Report{}, errors.Join(err, save())
+	}
+	if len(later) > 0 || !covered {
 		if cp, err = w.catchUp(ctx, cp, v, later); err != nil {
 			return Report{}, err
 		}
 	}
+	if err := w.judgeAbsent(ctx, cp.Size); err != nil {
+		return Report{}, err
+	}
 	return w.report(cp), nil
+}
+
+// pacer lets something be done every so often, and seldom if it takes long.
+type pacer struct {
+	every time.Duration
+	next  time.Time
+}
+
+func (p *pacer) rest(took time.Duration) { p.next = time.Now().Add(max(p.every, 20*took)) }
+
+func (p *pacer) turn(do func() error) error {
+	now := time.Now()
+	if now.Before(p.next) {
+		return nil
+	}
+	err := do()
+	p.rest(time.Since(now))
+	return err
+}
+
+// resume goes on from where an earlier verification was, if the stored tree
+// still is what it was then; otherwise the walk begins with the first entry.
+func (w *walk) resume(ctx context.Context, cp Checkpoint, before *kept) error {
+	if cp.Size < before.seen.Size {
+		w.find(-1, "", fmt.Sprintf("the log has %d entries, but had %d when it was verified before, at %s: the log was rolled back",
+			cp.Size, before.seen.Size, before.At.Format(time.RFC3339)))
+		return nil
+	}
+	w.seen = before.seen
+	stored, err := LoadTree(before.Size, HashReader(ctx, w.src))
+	if err != nil {
+		return err
+	}
+	if verified := before.tree(); !sameEdge(&stored, &verified) {
+		w.find(-1, "", fmt.Sprintf("the stored tree at size %d is not the one that was verified before, at %s: the log was altered since",
+			before.Size, before.At.Format(time.RFC3339)))
+		return nil
+	}
+	before.restore(w)
+	w.resumed = &Resumed{Size: before.Size, Began: before.Began, At: before.At}
+	return nil
 }
 
 // catchUp follows a log that grew while it was verified: it walks the entries
@@ -69,21 +193,25 @@ func (w *walk) catchUp(ctx context.Context, from Checkpoint, v note.Verifier, la
 	return cp, nil
 }
 
-// log walks the entries from a size to a checkpoint and compares the root.
-func (w *walk) log(ctx context.Context, from int64, to Checkpoint, progress func(done, total int64)) error {
-	for seq := from; seq < to.Size; seq += chunk {
-		end := min(seq+chunk, to.Size)
-		if err := w.entries(ctx, seq, end); err != nil {
+// log walks the entries from a size to a checkpoint and compares the root. Each
+// is told, if not nil, how many entries are done.
+func (w *walk) log(ctx context.Context, from int64, to Checkpoint, each func(done int64) error) error {
+	err := w.parallel(ctx, from, to.Size, func(ctx context.Context, p *part) error {
+		if err := w.merge(ctx, p); err != nil {
 			return err
 		}
-		if progress != nil {
-			progress(end, to.Size)
+		if p.to == w.seen.Size && !w.broken && w.tree.Root() != w.seen.Root {
+			w.find(-1, "", fmt.Sprintf("the tree at size %d is not the one that was signed when the log was verified before: the log was rewritten", p.to))
 		}
-	}
-	if !w.broken && w.tree.Root() != to.Root {
+		if each == nil {
+			return nil
+		}
+		return each(p.to)
+	})
+	if err == nil && !w.broken && w.tree.Root() != to.Root {
 		w.find(-1, "", "the tree's root is not the one that the checkpoint signs: the log was rewritten")
 	}
-	return nil
+	return err
 }
 
 // VerifyTail checks what a start needs to know, however long the log is: that
@@ -91,7 +219,7 @@ func (w *walk) log(ctx context.Context, from int64, to Checkpoint, progress func
 // the last verified checkpoint are right, and that the current state of each
 // resource they touched is theirs.
 func VerifyTail(ctx context.Context, src Source, v note.Verifier) (Report, error) {
-	w := &walk{src: src, fold: map[string]foldState{}}
+	w := newWalk(src)
 	extent, err := src.Extent(ctx)
 	if err != nil {
 		return Report{}, fmt.Errorf("read head: %w", err)
@@ -124,6 +252,9 @@ func VerifyTail(ctx context.Context, src Source, v note.Verifier) (Report, error
 		}
 		w.compareCurrent(resource, current)
 	}
+	if err := w.judgeAbsent(ctx, cp.Size); err != nil {
+		return Report{}, err
+	}
 	return w.report(cp), nil
 }
 
@@ -145,7 +276,7 @@ func CheckState(ctx context.Context, src Source, row *Row, current Current) (str
 }
 
 func checkEntry(ctx context.Context, src Source, row *Row) (*walk, error) {
-	w := &walk{src: src, fold: map[string]foldState{}}
+	w := newWalk(src)
 	index := tlog.StoredHashIndex(0, row.Seq)
 	stored, err := src.Hashes(ctx, index, index+1)
 	if err != nil {
@@ -156,7 +287,7 @@ func checkEntry(ctx context.Context, src Source, row *Row) (*walk, error) {
 	}
 	w.broken = true // one leaf says nothing of the tree
 	w.entry(row.Seq, row, nil)
-	return w, nil
+	return w, w.judgeAbsent(ctx, math.MaxInt64)
 }
 
 func (w *walk) first() string {

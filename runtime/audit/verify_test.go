@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +22,9 @@ type memory struct {
 	rows    []audit.Row
 	hashes  []audit.StoredHash
 	current map[string]audit.Current
+	// scanned, if not nil, is told where each chunk that is read begins.
+	scanned func(from int64)
+	mu      *sync.Mutex // guards countdown
 	// fails is returned by every read once it has counted down.
 	fails     error
 	countdown int
@@ -29,6 +34,8 @@ func (m *memory) fail() error {
 	if m.fails == nil {
 		return nil
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.countdown--; m.countdown >= 0 {
 		return nil
 	}
@@ -47,16 +54,72 @@ func (m *memory) Extent(context.Context) (audit.Extent, error) {
 	return x, m.fail()
 }
 
+func (m *memory) RowsOf(_ context.Context, resource string, from int64, limit int) (out []audit.Row, err error) {
+	for _, row := range m.rows {
+		if row.Columns.Resource == resource && row.Seq >= from && len(out) < limit {
+			out = append(out, row)
+		}
+	}
+	return out, nil
+}
+
 func (m *memory) Rows(_ context.Context, from int64, limit int) ([]audit.Row, error) {
 	i, _ := slices.BinarySearchFunc(m.rows, from, func(r audit.Row, seq int64) int { return int(r.Seq - seq) })
 	return m.rows[i:min(i+limit, len(m.rows))], m.fail()
 }
 
-func (m *memory) Hashes(_ context.Context, from, to int64) (out []audit.StoredHash, err error) {
-	for _, h := range m.hashes[min(from, int64(len(m.hashes))):] {
-		if h.Index < to {
-			out = append(out, h)
+func (m *memory) ScanLeaves(ctx context.Context, from, to int64, visit func([]byte) error) error {
+	return m.Scan(ctx, from, to, func(row *audit.Row) error { return visit(row.Leaf) })
+}
+
+func (m *memory) Scan(ctx context.Context, from, to int64, visit func(*audit.Row) error) error {
+	if m.fails == nil && m.scanned != nil {
+		m.scanned(from)
+	}
+	if err := m.fail(); err != nil {
+		return err
+	}
+	rows, _ := slices.BinarySearchFunc(m.rows, from, func(r audit.Row, seq int64) int { return int(r.Seq - seq) })
+	for _, row := range m.rows[rows:] {
+		if row.Seq >= to {
+			break
 		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := visit(&row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *memory) HashBlock(ctx context.Context, from, to int64) (block []byte, err error) {
+	hashes, err := m.Hashes(ctx, from, to)
+	for _, h := range hashes {
+		block = append(block, h.Hash[:]...)
+	}
+	if int64(len(hashes)) != to-from {
+		block = nil
+	}
+	return block, err
+}
+
+func (m *memory) HashesAt(ctx context.Context, indexes []int64) (out []audit.StoredHash, err error) {
+	for _, index := range indexes {
+		hashes, _ := m.Hashes(ctx, index, index+1)
+		out = append(out, hashes...)
+	}
+	return out, m.fail()
+}
+
+func (m *memory) Hashes(_ context.Context, from, to int64) (out []audit.StoredHash, err error) {
+	i, _ := slices.BinarySearchFunc(m.hashes, from, func(h audit.StoredHash, index int64) int { return int(h.Index - index) })
+	for _, h := range m.hashes[i:] {
+		if h.Index >= to {
+			break
+		}
+		out = append(out, h)
 	}
 	return out, m.fail()
 }
@@ -82,7 +145,13 @@ func (m *memory) Current(_ context.Context, resource string) (*audit.Current, er
 // newMemory makes a log of so many entries, verified up to a size.
 func newMemory(t *testing.T, s *audit.Signer, size, verified int64) *memory {
 	t.Helper()
-	m := &memory{current: map[string]audit.Current{}}
+	return makeMemory(t, s, size, verified, func(*audit.Record) {})
+}
+
+// makeMemory is newMemory with records that are changed before they are signed.
+func makeMemory(t *testing.T, s *audit.Signer, size, verified int64, change func(*audit.Record)) *memory {
+	t.Helper()
+	m := &memory{mu: &sync.Mutex{}, current: map[string]audit.Current{}}
 	var tree audit.Tree
 	for seq := range size {
 		e := audit.Entry{
@@ -90,6 +159,7 @@ func newMemory(t *testing.T, s *audit.Signer, size, verified int64) *memory {
 			Actor: audit.Actor{Name: "olivia"}, Resource: fmt.Sprintf("pool/p%d", seq%1200),
 		}
 		r := record(t, e, audit.Body{After: fmt.Appendf(nil, `{"n":%d}`, seq)})
+		change(&r)
 		m.rows = append(m.rows, audit.Row{Seq: seq, Leaf: r.Leaf, Salt: r.Salt, Body: r.Body, Columns: audit.ColumnsOf(&r.Entry)})
 		m.hashes = append(m.hashes, tree.Append(r.LeafHash())...)
 		m.current[e.Resource] = audit.Current{Resource: e.Resource, Seq: seq, State: fmt.Appendf(nil, `{"n":%d}`, seq)}
@@ -142,7 +212,7 @@ func TestDamageIsFoundAtEverySeamOfTheWalk(t *testing.T) {
 
 func newMemoryOf(m *memory) *memory {
 	c := *m
-	c.rows, c.hashes = slices.Clone(m.rows), slices.Clone(m.hashes)
+	c.rows, c.hashes, c.current = slices.Clone(m.rows), slices.Clone(m.hashes), maps.Clone(m.current)
 	return &c
 }
 

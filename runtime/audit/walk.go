@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"runtime"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/mod/sumdb/note"
@@ -14,7 +15,10 @@ const headerAltered = "the header does not have the hash that the tree holds for
 
 // walk goes over entries in order, keeping the tree and the fold.
 type walk struct {
-	src      Source
+	src   Source
+	depth Depth
+	// jobs is how many chunks are checked at once.
+	jobs     int
 	tree     Tree
 	fold     map[string]foldState
 	lastTime int64
@@ -22,9 +26,29 @@ type walk struct {
 	// last is the highest seq that is stored; what is missing beyond it is one
 	// finding, made when the head was read.
 	last int64
+	// resumed is what an earlier verification did that this one goes on with, or
+	// nil; seen the checkpoint that it was to lead to.
+	resumed *Resumed
+	seen    Checkpoint
+	// absent are the entries without a body; erased what became of those bodies, once
+	// they are judged.
+	absent seqSet
+	erased *ErasedBodies
 	// broken is set when a leaf's hash is missing, so that the tree can't be
 	// rebuilt and its root says nothing more.
 	broken bool
+}
+
+func newWalk(src Source) *walk {
+	return &walk{src: src, depth: DepthDeep, jobs: runtime.GOMAXPROCS(0), fold: map[string]foldState{}}
+}
+
+// readFrom is the first entry that is read.
+func (w *walk) readFrom() int64 {
+	if w.resumed == nil {
+		return 0
+	}
+	return w.resumed.Size
 }
 
 // foldState is the state of a resource after the entries walked so far.
@@ -32,6 +56,8 @@ type foldState struct {
 	seq     int64
 	sum     [sha256.Size]byte
 	deleted bool
+	// absent is set where the body that the state was made of is not there.
+	absent bool
 }
 
 // openHead checks the head's signature and that the tables end where it says.
@@ -63,12 +89,8 @@ func (w *walk) openHead(x Extent, v note.Verifier) (Checkpoint, bool) {
 	return cp, true
 }
 
-// entries walks [from, to), a chunk.
+// entries walks [from, to), a chunk, and names what is wrong with it.
 func (w *walk) entries(ctx context.Context, from, to int64) error {
-	rows, err := w.src.Rows(ctx, from, int(to-from))
-	if err != nil {
-		return fmt.Errorf("read entries from %d: %w", from, err)
-	}
 	first, end := tlog.StoredHashIndex(0, from), tlog.StoredHashIndex(0, to)
 	hashes, err := w.src.Hashes(ctx, first, end)
 	if err != nil {
@@ -78,46 +100,89 @@ func (w *walk) entries(ctx context.Context, from, to int64) error {
 	for _, h := range hashes {
 		stored[h.Index] = h.Hash
 	}
-	for seq := from; seq < to; seq++ {
-		var row *Row
-		if len(rows) > 0 && rows[0].Seq == seq {
-			row, rows = &rows[0], rows[1:]
-		}
-		if row == nil {
-			if seq < w.last {
-				w.find(seq, "", "the entry is missing: it was deleted")
-			}
-			w.hashes(seq, "", nil, stored)
-			continue
+	seq := from
+	// Whatever the depth, so that findings can name resources.
+	err = w.src.Scan(ctx, from, to, func(row *Row) error {
+		for ; seq < row.Seq; seq++ {
+			w.missing(seq, stored)
 		}
 		w.entry(seq, row, stored)
+		seq++
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read entries from %d: %w", from, err)
+	}
+	for ; seq < to; seq++ {
+		w.missing(seq, stored)
 	}
 	return nil
 }
 
+func (w *walk) missing(seq int64, stored map[int64]tlog.Hash) {
+	if seq < w.last {
+		w.find(seq, "", "the entry is missing: it was deleted")
+	}
+	w.hashes(seq, "", nil, stored)
+}
+
 // entry checks one row: form, order, columns, body, hashes; then folds it.
 func (w *walk) entry(seq int64, row *Row, stored map[int64]tlog.Hash) {
-	e, err := ParseLeaf(row.Leaf)
-	resource := row.Columns.Resource
 	leaf := tlog.RecordHash(row.Leaf)
-	w.hashes(seq, resource, &leaf, stored)
+	w.hashes(seq, row.Columns.Resource, &leaf, stored)
+	if w.depth == DepthShape {
+		w.order(seq, row)
+		return
+	}
+	e, err := ParseLeaf(row.Leaf)
 	if err != nil {
-		w.find(seq, resource, "the "+err.Error())
+		w.find(seq, row.Columns.Resource, "the "+err.Error())
 		return
 	}
-	if e.Seq != seq {
-		w.find(seq, resource, fmt.Sprintf("the header belongs to entry %d", e.Seq))
+	if !w.inOrder(seq, e.Resource, e.Seq, e.Time.UnixMicro()) {
 		return
-	}
-	if micros := e.Time.UnixMicro(); micros <= w.lastTime {
-		w.find(seq, e.Resource, "the time is not after the entry before")
-	} else {
-		w.lastTime = micros
 	}
 	if want := ColumnsOf(&e); row.Columns != want {
 		w.find(seq, e.Resource, "an index column is not what the header says: "+columnDifference(row.Columns, want))
 	}
-	record := Record{Entry: e, Leaf: row.Leaf, Salt: row.Salt, Body: row.Body}
+	w.body(seq, row, &e)
+}
+
+// order checks of a row what there is to check without reading all of it.
+func (w *walk) order(seq int64, row *Row) {
+	own, micros, ok := orderOf(row.Leaf)
+	if !ok {
+		w.find(seq, row.Columns.Resource, "the header does not parse")
+		return
+	}
+	w.inOrder(seq, row.Columns.Resource, own, micros)
+}
+
+// inOrder checks the seq and the time that a header has. It is false where
+// the header is another entry's, and says nothing more of this one.
+func (w *walk) inOrder(seq int64, resource string, own, micros int64) bool {
+	if own != seq {
+		w.find(seq, resource, fmt.Sprintf("the header belongs to entry %d", own))
+		return false
+	}
+	if micros <= w.lastTime {
+		w.find(seq, resource, "the time is not after the entry before")
+	} else {
+		w.lastTime = micros
+	}
+	return true
+}
+
+// body compares a body with what the header commits to, and folds it.
+func (w *walk) body(seq int64, row *Row, e *Entry) {
+	if row.BodyErased() && e.Erasable() {
+		w.absent.add(seq)
+		if e.ChangesState() {
+			w.fold[e.Resource] = foldState{seq: seq, absent: true}
+		}
+		return
+	}
+	record := Record{Entry: *e, Leaf: row.Leaf, Salt: row.Salt, Body: row.Body}
 	if !record.BodyMatches() {
 		w.find(seq, e.Resource, "the body is not the one that the header commits to")
 	}
@@ -202,6 +267,8 @@ func (w *walk) compareCurrent(resource string, current *Current) {
 		w.findState(current.Seq, resource, "the current state has a row that no entry made")
 	case current.Seq != want.seq:
 		w.findState(want.seq, resource, fmt.Sprintf("the current state claims to be of entry %d, but this one changed it last", current.Seq))
+	case want.absent:
+		w.findState(want.seq, resource, "the body was erased, but the current state is what this entry made")
 	case foldOf(want.seq, current.State) != want:
 		w.findState(want.seq, resource, "the current state is not what this entry made")
 	}

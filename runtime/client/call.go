@@ -106,6 +106,7 @@ func (c *Client) send(k call, req *retryablehttp.Request) ([]byte, http.Header, 
 		return nil, nil, &UnexpectedError{Method: k.method, Path: k.urlPath(), Reason: fmt.Sprintf("the answer is larger than %d bytes", MaxResponseBytes)}
 	}
 	if resp.StatusCode/100 == 2 {
+		c.checkpoint.observe(resp.Header)
 		return data, resp.Header, nil
 	}
 	return nil, nil, problemOf(k, resp, data)

@@ -78,6 +78,8 @@ type Client struct {
 	cfg  Config
 	// sessions is nil for a client with a token.
 	sessions *sessions
+	// checkpoint is the newest that came with an answer, not checked.
+	checkpoint observed
 }
 
 // Errors of [New] that callers tell apart, to point at the setting that caused them.

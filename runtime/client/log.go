@@ -46,6 +46,9 @@ func (c *Client) Entries(ctx context.Context, query api.EntryQuery) (*api.EntryL
 	setTime(q, "since", query.Since)
 	setTime(q, "until", query.Until)
 	setPatch(q, query.IncludePatch)
+	if query.IncludeEvidence {
+		q.Set("include", "evidence")
+	}
 	out := &api.EntryList{}
 	return out, c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "entries"}, query: q}, out)
 }
@@ -67,6 +70,17 @@ func (c *Client) History(ctx context.Context, at lb.Address, page Page, includeP
 // Checkpoint returns the log's signed checkpoint, a C2SP note, as it is.
 func (c *Client) Checkpoint(ctx context.Context) ([]byte, error) {
 	return c.roundTrip(ctx, call{method: http.MethodGet, path: []string{"tlog", "checkpoint"}}, "text/plain")
+}
+
+// Log returns the log's name, key and checkpoints.
+func (c *Client) Log(ctx context.Context) (*api.Log, error) {
+	out := &api.Log{}
+	return out, c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "log"}}, out)
+}
+
+// Proof returns a proof of an entry, a C2SP tlog-proof, as it is.
+func (c *Client) Proof(ctx context.Context, seq int64) ([]byte, error) {
+	return c.roundTrip(ctx, call{method: http.MethodGet, path: []string{"v1", "entries", strconv.FormatInt(seq, 10), "proof"}}, "text/plain")
 }
 
 func setTime(q url.Values, key string, t time.Time) {

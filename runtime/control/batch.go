@@ -42,6 +42,10 @@ type batch struct {
 	exchanged map[string]int
 	windows   windows
 	compiled  compiled
+	// next is the key that this batch changes to; it signs beside the old one. marks
+	// is set when the batch moves the point from which a start verifies.
+	next  *audit.Signer
+	marks bool
 	// revision is the entry that last changed an object, once one did.
 	revision int64
 	// committed run after the commit, finished in any case.

@@ -15,6 +15,8 @@ type effects struct {
 	planned []ticket.Effect
 	// through is the newest entry that was looked at.
 	through int64
+	// erased is why there is nothing to bind to, where the plans' bodies are gone.
+	erased error
 }
 
 const (
@@ -41,6 +43,11 @@ func (c *Controller) findEffects(ctx context.Context, run string) (effects, erro
 			q.Before = rows[i].Seq
 			found.through = max(found.through, rows[i].Seq)
 			effect, err := effectOf(&rows[i])
+			if _, refused := asRefused(err); refused {
+				// Recorded as the call's refusal, once it is in line.
+				found.erased = err
+				return found, nil
+			}
 			if err != nil {
 				return found, err
 			}
@@ -57,6 +64,11 @@ func effectOf(row *audit.Row) (ticket.Effect, error) {
 	e, err := audit.ParseLeaf(row.Leaf)
 	if err != nil {
 		return ticket.Effect{}, fmt.Errorf("entry %d: %w", row.Seq, err)
+	}
+	if row.BodyErased() {
+		return ticket.Effect{}, refuseFields(CodeRunUnknown, "the ticket can't be bound", lb.Violations{{
+			Pointer: "/run", Detail: fmt.Sprintf("what the run planned was erased from the log since (plan entry %d): plan again, as another run", row.Seq),
+		}})
 	}
 	body, err := audit.ParseBody(row.Body)
 	if err != nil {
@@ -78,6 +90,9 @@ func (b *batch) bind(run string, found effects) (*ticket.Binding, error) {
 	}
 	if revision == 0 {
 		return nil, refuseFields(CodeRunUnknown, "the ticket can't be bound", lb.Violations{{Pointer: "/run", Detail: fmt.Sprintf("there is no run %.200q", run)}})
+	}
+	if found.erased != nil {
+		return nil, found.erased
 	}
 	planned := found.planned
 	for i := range b.add.Records {

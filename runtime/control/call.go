@@ -1,6 +1,7 @@
 package control
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
@@ -79,7 +80,13 @@ type Outcome struct {
 // Refusal is why the call was refused, or nil.
 func (o *Outcome) Refusal() *audit.Refusal { return o.Body.Refusal }
 
+// errBodyErased means that the body of an entry was erased by policy.
+var errBodyErased = errors.New("the entry's body was erased")
+
 func newOutcome(e audit.Entry, body []byte) (Outcome, error) {
+	if len(body) == 0 {
+		return Outcome{Entry: e}, fmt.Errorf("entry %d: %w", e.Seq, errBodyErased)
+	}
 	parsed, err := audit.ParseBody(body)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("entry %d: %w", e.Seq, err)

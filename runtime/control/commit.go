@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 )
 
 // run takes calls, as many as are waiting, and commits them together.
@@ -122,21 +124,47 @@ func (c *Controller) write(ctx context.Context, b *batch) error {
 		if err := b.tx.Append(ctx, b.add); err != nil {
 			return c.failed(err)
 		}
-		cp, err := c.opts.Signer.Sign(&b.tree)
+		var next []*audit.Signer
+		if b.next != nil {
+			next = append(next, b.next)
+		}
+		cp, err := c.signer.Load().Sign(&b.tree, next...)
 		if err != nil {
 			return err
+		}
+		if err := b.mark(cp); err != nil {
+			return c.failed(err)
 		}
 		if err := b.tx.Commit(ctx, cp.Size, cp.Note); err != nil {
 			return c.failed(err)
 		}
 		// Invariant: the tree in memory is the committed one.
 		c.tree, c.last, c.note = b.tree, b.last, cp.Note
+		c.committed.Store(&cp.Note)
+		if b.next != nil {
+			c.signer.Store(b.next)
+		}
 		return nil
 	}()
 	if c.opts.Committed != nil {
 		c.opts.Committed(len(b.add.Records), time.Since(began), err)
 	}
 	return err
+}
+
+// mark keeps, with the batch, what a start after a change of key needs: from
+// where on it verifies, signed by a key that it knows, and how the old key vouches
+// for the new one.
+func (b *batch) mark(cp audit.Checkpoint) error {
+	if b.next == nil && !b.marks {
+		return nil
+	}
+	if b.next != nil {
+		if err := b.tx.Keep(b.ctx, fmt.Sprint(keptRotation, cp.Size-1), cp.Note); err != nil {
+			return err
+		}
+	}
+	return b.tx.MarkVerified(b.ctx, cp.Note)
 }
 
 // failed decides what a store's error means for the calls after it.

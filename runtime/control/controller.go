@@ -61,9 +61,13 @@ const (
 
 // Controller decides on every call that changes anything. See the package's doc.
 type Controller struct {
-	opts   Options
-	config *Config
-	tokens *tokens
+	opts Options
+	// signer is the log's key. It changes in the run loop only.
+	signer atomic.Pointer[audit.Signer]
+	// committed is the newest committed checkpoint, for readers.
+	committed atomic.Pointer[[]byte]
+	config    *Config
+	tokens    *tokens
 
 	// refusing is set once broken is, for readers.
 	refusing atomic.Bool
@@ -115,6 +119,19 @@ type result struct {
 // begins to take calls. An empty store becomes a new log. A log that is not
 // what its checkpoint signs is an [*IntegrityError].
 func Open(ctx context.Context, opts Options) (*Controller, error) {
+	c := newController(opts)
+	if err := c.begin(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.load(ctx); err != nil {
+		return nil, err
+	}
+	c.opts.Publisher.Publish(c.config)
+	go c.run()
+	return c, nil
+}
+
+func newController(opts Options) *Controller {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
@@ -129,19 +146,16 @@ func Open(ctx context.Context, opts Options) (*Controller, error) {
 		stop:      make(chan struct{}),
 		stopped:   make(chan struct{}),
 	}
-	if err := c.begin(ctx); err != nil {
-		return nil, err
-	}
-	if err := c.load(ctx); err != nil {
-		return nil, err
-	}
-	c.opts.Publisher.Publish(c.config)
-	go c.run()
-	return c, nil
+	c.signer.Store(opts.Signer)
+	return c
 }
 
 // Origin is the name of the log.
-func (c *Controller) Origin() string { return c.opts.Signer.Origin() }
+func (c *Controller) Origin() string { return c.signer.Load().Origin() }
+
+// Checkpoint is the newest committed checkpoint: whatever was answered before
+// this is called is part of its tree.
+func (c *Controller) Checkpoint() []byte { return *c.committed.Load() }
 
 // Config is the running configuration.
 func (c *Controller) Config() *Config { return c.config }

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
@@ -74,6 +75,9 @@ func (b *batch) answeredBefore(call Call) (*Outcome, error) {
 		return nil, refuse(CodeIdempotencyReused, "the idempotency key was used for another call before; take a new key for a new call")
 	}
 	outcome, err := b.outcome(before.Seq)
+	if errors.Is(err, errBodyErased) {
+		return nil, nil // older than any key is remembered
+	}
 	if err != nil {
 		return nil, err
 	}

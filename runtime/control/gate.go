@@ -1,6 +1,7 @@
 package control
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -121,6 +122,9 @@ func (b *batch) checkBinding(t *ticket.Ticket, address lb.Address, effect audit.
 		return err
 	}
 	plan, err := b.outcome(want.Plan)
+	if errors.Is(err, errBodyErased) {
+		return refuse(ticket.CodeEffectDiffers, "ticket %s covers another %s of %s than this (plan entry %d, whose body was erased since)", t.ID, effect.Op, address, want.Plan)
+	}
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
@@ -35,7 +36,7 @@ func (c *Controller) begin(ctx context.Context) error {
 	if len(extent.Note) == 0 && extent.Entries == 0 {
 		return c.genesis(ctx)
 	}
-	report, err := audit.VerifyTail(ctx, c.opts.Store, c.opts.Signer.Verifier())
+	report, err := audit.VerifyTail(ctx, c.opts.Store, c.signer.Load().Verifier())
 	if err != nil {
 		return fmt.Errorf("verify the log: %w", err)
 	}
@@ -53,14 +54,12 @@ func (c *Controller) genesis(ctx context.Context) error {
 	}
 	defer tx.Rollback()
 	b := c.newBatch(ctx, tx)
-	after, err := lb.Canonical(map[string]string{
-		"origin":     c.opts.Signer.Origin(),
-		"public_key": c.opts.Signer.PublicKey(),
-	})
+	signer := c.signer.Load()
+	after, err := lb.Canonical(audit.LogKey{Origin: signer.Origin(), PublicKey: signer.PublicKey()})
 	if err != nil {
 		return err
 	}
-	_, err = b.append(Call{Actor: System("log")}, Subject{"log", "create"}, draft{kind: audit.TypeSystem, body: audit.Body{After: after}})
+	_, err = b.append(Call{Actor: System("log")}, Subject{audit.ResourceLog, audit.OpCreate}, draft{kind: audit.TypeSystem, body: audit.Body{After: after}})
 	if err != nil {
 		return err
 	}
@@ -74,21 +73,9 @@ func (c *Controller) load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the log's head: %w", err)
 	}
-	cp, err := audit.OpenCheckpoint(extent.Note, c.opts.Signer.Verifier())
-	if err != nil {
-		return &IntegrityError{[]audit.Finding{{Seq: -1, Problem: "the head's checkpoint is not signed by this log's key"}}}
-	}
-	if c.tree, err = audit.LoadTree(cp.Size, audit.HashReader(ctx, c.opts.Store)); err != nil {
+	if err := c.loadTree(ctx, extent.Note, c.signer.Load().Verifier()); err != nil {
 		return err
 	}
-	if c.tree.Root() != cp.Root {
-		return &IntegrityError{[]audit.Finding{{Seq: -1, Problem: "the stored tree does not lead to the head's checkpoint"}}}
-	}
-	c.note = extent.Note
-	if c.last, err = c.newestTime(ctx, cp.Size-1); err != nil {
-		return err
-	}
-
 	fresh, held := newConfig(), newTokens()
 	for after := ""; ; {
 		rows, err := c.opts.Store.Currents(ctx, after, 500)
@@ -138,6 +125,24 @@ func (c *Controller) newestTime(ctx context.Context, seq int64) (time.Time, erro
 	}
 	entry, err := audit.ParseLeaf(newest.Leaf)
 	return entry.Time, err
+}
+
+// loadTree brings the tree and the time of the newest entry to what a head signs.
+func (c *Controller) loadTree(ctx context.Context, head []byte, v note.Verifier) error {
+	cp, err := audit.OpenCheckpoint(head, v)
+	if err != nil {
+		return &IntegrityError{[]audit.Finding{{Seq: -1, Problem: "the head's checkpoint is not signed by this log's key"}}}
+	}
+	if c.tree, err = audit.LoadTree(cp.Size, audit.HashReader(ctx, c.opts.Store)); err != nil {
+		return err
+	}
+	if c.tree.Root() != cp.Root {
+		return &IntegrityError{[]audit.Finding{{Seq: -1, Problem: "the stored tree does not lead to the head's checkpoint"}}}
+	}
+	c.note = head
+	c.committed.Store(&head)
+	c.last, err = c.newestTime(ctx, cp.Size-1)
+	return err
 }
 
 // loadState takes one row of current state into memory. Tickets and runs are

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -235,6 +236,9 @@ func (b *batch) recentPlans(address lb.Address, limit int) ([]Outcome, error) {
 			return nil, fmt.Errorf("entry %d: %w", row.Seq, err)
 		}
 		o, err := newOutcome(e, row.Body)
+		if errors.Is(err, errBodyErased) {
+			break // and so are those before it
+		}
 		if err != nil {
 			return nil, err
 		}

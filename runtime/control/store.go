@@ -51,6 +51,8 @@ type Reader interface {
 	Entry(ctx context.Context, seq int64) (*audit.Row, error)
 	// Entries returns the entries that match, newest first.
 	Entries(ctx context.Context, q Query) ([]audit.Row, error)
+	// Leaves returns the leaves of up to limit entries with seq >= from, in order.
+	Leaves(ctx context.Context, from int64, limit int) ([][]byte, error)
 	// States returns current states whose resource begins with prefix and which
 	// exist, newest change first, made before seq (0: no bound).
 	States(ctx context.Context, prefix string, before int64, limit int) ([]audit.Current, error)
@@ -113,6 +115,9 @@ type Tx interface {
 	// Append writes records with the tree's hashes, folds them into the current
 	// state, and keeps their secrets and idempotency keys.
 	Append(ctx context.Context, a Appendix) error
+	// MarkVerified and Keep do what the store's do, with the transaction.
+	MarkVerified(ctx context.Context, note []byte) error
+	Keep(ctx context.Context, key string, value []byte) error
 	// Commit makes it durable under a new head.
 	Commit(ctx context.Context, size int64, note []byte) error
 	// Rollback gives up what was not committed. It is safe after Commit.
@@ -143,4 +148,7 @@ type Appendix struct {
 	States   []audit.Current
 	Secrets  []Secret
 	Answered []Answered
+	// Erase lists entries whose salt and body are erased, never to be read again. A
+	// transaction that would erase what a current state is made of fails.
+	Erase []int64
 }

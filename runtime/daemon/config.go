@@ -14,6 +14,7 @@ import (
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/authority"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/witness"
 )
 
 // Defaults of the configuration.
@@ -44,6 +45,13 @@ type Config struct {
 	// WriteBackAfter is how long nothing may have happened under such a ticket before
 	// its authority is told what did, in one comment: at most 2m. Default: 15s.
 	WriteBackAfter string `hcl:"write_back_after,optional"`
+
+	// Sinks are where the log is streamed to.
+	Sinks []Sink `hcl:"sink,block"`
+	// CheckpointCopies are where the log's checkpoints are kept outside.
+	CheckpointCopies []CheckpointCopy `hcl:"checkpoint_copy,block"`
+	// Retention says how long bodies stay. Default: for good.
+	Retention *Retention `hcl:"retention,block"`
 }
 
 // Management is where the management API listens.
@@ -78,6 +86,20 @@ type Log struct {
 	// MinFreeBytes is the free disk space below which changes are refused.
 	// Default: 32 MiB; -1 for none.
 	MinFreeBytes int64 `hcl:"min_free_bytes,optional"`
+	// WitnessPolicyFile says which witnesses cosign the log's checkpoints, and how many it
+	// takes (C2SP tlog-policy). Default: none, and nobody does.
+	WitnessPolicyFile string `hcl:"witness_policy_file,optional"`
+	// WitnessEvery is how often witnesses are brought a new checkpoint, at most.
+	// Default: 10s.
+	WitnessEvery string `hcl:"witness_every,optional"`
+	// LastCheckpointFile holds the newest checkpoint that this node saw, so that a
+	// start on a log that lacks some of it is refused. Best on another disk than the log.
+	// Default: log.checkpoint in the data directory.
+	LastCheckpointFile string `hcl:"last_checkpoint_file,optional"`
+	// PublicEntries lets anybody read the entries' headers under /tlog/, which say
+	// who changed what: for tools that can't show a token. Default: false; hashes
+	// and checkpoints are public in any case.
+	PublicEntries bool `hcl:"public_entries,optional"`
 }
 
 // Secrets is how private keys are encrypted at rest.
@@ -117,6 +139,9 @@ func (c *Config) setDefaults() {
 	if c.Log.KeyFile == "" {
 		c.Log.KeyFile = filepath.Join(c.DataDir, "log.key")
 	}
+	if c.Log.WitnessEvery == "" {
+		c.Log.WitnessEvery = witness.DefaultEvery.String()
+	}
 	if c.Secrets == nil {
 		c.Secrets = &Secrets{}
 	}
@@ -135,6 +160,14 @@ func (c *Config) check() error {
 	}
 	if d, err := time.ParseDuration(c.WriteBackAfter); err != nil || d <= 0 || d > authority.DefaultMaxDelay {
 		errs = append(errs, fmt.Errorf("write_back_after: %q must be a duration such as 15s, at most %s", c.WriteBackAfter, authority.DefaultMaxDelay))
+	}
+	if err := c.Log.checkWitnesses(); err != nil {
+		errs = append(errs, err)
+	}
+	if c.Retention != nil {
+		if err := c.Retention.check(); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	host, _, err := net.SplitHostPort(c.Management.Address)
 	if err != nil {

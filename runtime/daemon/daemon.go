@@ -23,6 +23,7 @@ import (
 	"github.com/auditlb/terraform-provider-auditlb/runtime/dataplane"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/decision"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/server"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/sink"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/store/sqlite"
 )
 
@@ -38,6 +39,12 @@ type Daemon struct {
 	config Config
 	logger *slog.Logger
 	writer *authority.Writer
+	sinks  *sink.Runner
+	// witnesses is nil without a witness policy.
+	witnesses *witnesses
+	copies    []*checkpointCopy
+	// retainer is nil without a retention.
+	retainer *retainer
 	// background ends what runs beside the calls, and ended waits for it.
 	background context.CancelFunc
 	ended      sync.WaitGroup
@@ -47,6 +54,9 @@ type Daemon struct {
 	scheme     string
 	failed     chan error
 	closing    sync.Once
+	// seen is the checkpoint that is kept as the last one seen. It belongs to
+	// keepSeeing, and to close after that.
+	seen []byte
 }
 
 // flushTimeout bounds how long stopping waits for evidence to be written back.
@@ -82,13 +92,19 @@ func openControl(ctx context.Context, c Config, store control.Store, logger *slo
 		return nil, fmt.Errorf("read the log: %w", err)
 	}
 	isNew := extent.Entries == 0 && len(extent.Note) == 0
-	signer, err := loadSigner(c, isNew)
+	signer, err := loadSigner(c, isNew, extent.Note)
 	if err != nil {
 		return nil, err
 	}
 	box, err := loadBox(c, isNew)
 	if err != nil {
 		return nil, err
+	}
+	// A head that does not open is for the controller to refuse.
+	if head, err := audit.OpenCheckpoint(extent.Note, signer.Verifier()); err == nil {
+		if err := checkLastSeen(ctx, c.lastSeenFile(), store, head); err != nil {
+			return nil, err
+		}
 	}
 	opts.Store, opts.Signer, opts.Sealer, opts.Logger = store, signer, box, logger
 	opts.Publisher = makePublisher(control.Keys{Reader: store, Sealer: box})
@@ -126,7 +142,23 @@ func Start(ctx context.Context, c Config, logger *slog.Logger) (*Daemon, error) 
 	if err != nil {
 		return nil, err
 	}
-	d := &Daemon{config: c, logger: logger, failed: make(chan error, 1)}
+	sinks, err := c.sinks(logger)
+	if err != nil {
+		return nil, err
+	}
+	registry.MustRegister(sinks)
+	d := &Daemon{config: c, logger: logger, sinks: sinks, failed: make(chan error, 1)}
+	if d.witnesses, err = newWitnesses(c, logger, registry); err != nil {
+		return nil, err
+	}
+	if d.copies, err = c.checkpointCopies(logger, registry); err != nil {
+		return nil, err
+	}
+	kept, err := c.OpenArchive()
+	if err != nil {
+		return nil, err
+	}
+	d.retainer = c.retainer(kept, logger, registry)
 	d.records = decision.Open(filepath.Join(c.DataDir, TrafficDir), logger)
 	registry.MustRegister(d.records)
 	d.Engine = dataplane.New(dataplane.Options{Logger: logger, Registerer: registry, DrainTimeout: c.shutdownTimeout(), Recorder: d.records})
@@ -135,6 +167,10 @@ func Start(ctx context.Context, c Config, logger *slog.Logger) (*Daemon, error) 
 	extra := control.Options{Recorded: func(e *audit.Entry) {
 		watch.record(e)
 		feed.Notify()
+		if d.witnesses != nil {
+			d.witnesses.Notify()
+		}
+		sinks.Notify(e)
 		if keeper != nil && e.Type == audit.TypeApply && keeper.Handles(e.Ticket) {
 			d.writer.Note(e.Ticket, e.Seq)
 		}
@@ -153,10 +189,25 @@ func Start(ctx context.Context, c Config, logger *slog.Logger) (*Daemon, error) 
 		return nil, errors.Join(err, d.Engine.Shutdown(ctx), d.records.Close())
 	}
 	*source = evidence{controller: d.Controller, log: d.Store, origin: d.Controller.Origin()}
+	if d.witnesses != nil {
+		if err := d.witnesses.begin(d.Store, d.Controller.Origin()); err != nil {
+			return nil, errors.Join(err, d.Close(ctx))
+		}
+	}
+	for _, one := range d.copies {
+		one.begin(d.Store, d.Controller.Origin())
+	}
+	if d.retainer != nil {
+		d.retainer.controller = d.Controller
+	}
 	d.watch(source, watch)
+	if err := sinks.Start(ctx, d.source()); err != nil {
+		return nil, errors.Join(err, d.Close(ctx))
+	}
 	opts := server.Options{
 		Controller: d.Controller, Log: d.Store, Logger: logger, Registry: registry, DataPlane: d.dataPlane,
-		Certificates: certificates, Feed: feed,
+		Certificates: certificates, Feed: feed, Sinks: sinks.Status, PublicEntries: c.Log.PublicEntries,
+		Bodies: &bodies{store: d.Store, archive: kept, logger: logger},
 	}
 	if logins != nil {
 		opts.Logins = logins
@@ -186,8 +237,18 @@ func (d *Daemon) watch(source *evidence, g *governance) {
 			d.logger.Warn("tickets not looked through", "error", err)
 		}
 	})
+	d.ended.Go(func() { d.keepSeeing(ctx) })
 	if d.writer != nil {
 		d.ended.Go(func() { d.writer.Run(ctx) })
+	}
+	if d.witnesses != nil {
+		d.ended.Go(func() { d.witnesses.Run(ctx) })
+	}
+	for _, one := range d.copies {
+		d.ended.Go(func() { one.run(ctx) })
+	}
+	if d.retainer != nil {
+		d.ended.Go(func() { d.retainer.run(ctx) })
 	}
 }
 
@@ -256,7 +317,14 @@ func (d *Daemon) close(ctx context.Context) error {
 		d.background()
 	}
 	d.ended.Wait()
+	// Entries that are not taken by now are after the next start.
+	flush, cancel := context.WithTimeout(ctx, flushTimeout)
+	if err := d.sinks.Close(flush); err != nil {
+		d.logger.Warn("sinks broken off", "error", err)
+	}
+	cancel()
 	d.Controller.Close()
+	d.copyLast(ctx)
 	errs = append(errs, d.Store.Close(), d.Engine.Shutdown(ctx), d.records.Close())
 	return errors.Join(errs...)
 }

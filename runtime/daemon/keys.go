@@ -21,23 +21,22 @@ const PublicKeyName = "log.pub"
 const maxKeyFile = 16 << 10
 
 // loadSigner reads the log's signing key, or makes one for a new log. A log
-// that has entries never gets a new key: that would be a new log under an old
-// name.
-func loadSigner(c Config, newLog bool) (*audit.Signer, error) {
-	text, err := readKey(c.Log.KeyFile)
-	if errors.Is(err, fs.ErrNotExist) && newLog {
-		text, err = makeSigningKey(c)
+// that has entries never gets a new key by itself: that would be a new log under
+// an old name. Head is the log's newest checkpoint.
+func loadSigner(c Config, newLog bool, head []byte) (*audit.Signer, error) {
+	if err := settleNextKey(c, head); err != nil {
+		return nil, err
 	}
+	if newLog {
+		if _, err := os.Stat(c.Log.KeyFile); errors.Is(err, fs.ErrNotExist) {
+			if err := makeSigningKey(c); err != nil {
+				return nil, fmt.Errorf("log signing key: %w", err)
+			}
+		}
+	}
+	signer, err := readSigner(c.Log.KeyFile)
 	if err != nil {
-		return nil, fmt.Errorf("log signing key: %w", err)
-	}
-	skey, vkey, ok := strings.Cut(strings.TrimSpace(text), "\n")
-	if !ok {
-		return nil, fmt.Errorf("log signing key: %s must hold two lines, the private key and the public key", c.Log.KeyFile)
-	}
-	signer, err := audit.NewSigner(strings.TrimSpace(skey), strings.TrimSpace(vkey))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.Log.KeyFile, err)
+		return nil, err
 	}
 	if c.Log.Origin != "" && c.Log.Origin != signer.Origin() {
 		return nil, fmt.Errorf("log.origin is %q but the log's key is for %q; an origin is for good", c.Log.Origin, signer.Origin())
@@ -45,27 +44,56 @@ func loadSigner(c Config, newLog bool) (*audit.Signer, error) {
 	return signer, publishKey(c, signer)
 }
 
+// readSigner reads a file with a private key and its public key.
+func readSigner(path string) (*audit.Signer, error) {
+	text, err := readKey(path)
+	if err != nil {
+		return nil, fmt.Errorf("log signing key: %w", err)
+	}
+	skey, vkey, ok := strings.Cut(strings.TrimSpace(text), "\n")
+	if !ok {
+		return nil, fmt.Errorf("log signing key: %s must hold two lines, the private key and the public key", path)
+	}
+	signer, err := audit.NewSigner(strings.TrimSpace(skey), strings.TrimSpace(vkey))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return signer, nil
+}
+
 // publishKey writes the public key where it isn't yet: the private key may be
-// the operator's own, or the first start may have been cut short.
+// the operator's own, it may be a new one, or the first start may have been cut
+// short.
 func publishKey(c Config, signer *audit.Signer) error {
-	err := writeNew(filepath.Join(c.DataDir, PublicKeyName), signer.PublicKey()+"\n", 0o644)
-	if err != nil && !errors.Is(err, fs.ErrExist) {
+	path, text := filepath.Join(c.DataDir, PublicKeyName), signer.PublicKey()+"\n"
+	if there, err := os.ReadFile(path); err == nil && string(there) == text {
+		return nil
+	}
+	if err := replaceFile(path, text, 0o644); err != nil {
 		return fmt.Errorf("log public key: %w", err)
 	}
 	return nil
 }
 
-func makeSigningKey(c Config) (string, error) {
+func makeSigningKey(c Config) error {
 	origin := c.Log.Origin
 	if origin == "" {
 		origin = "auditlb/" + strings.ToLower(rand.Text()[:12])
 	}
+	text, err := signingKey(origin)
+	if err != nil {
+		return err
+	}
+	return writeNew(c.Log.KeyFile, text, 0o600)
+}
+
+// signingKey makes a key for an origin, as its file has it.
+func signingKey(origin string) (string, error) {
 	skey, vkey, err := audit.GenerateKey(origin)
 	if err != nil {
 		return "", fmt.Errorf("log.origin %q: %w", origin, err)
 	}
-	text := skey + "\n" + vkey + "\n"
-	return text, writeNew(c.Log.KeyFile, text, 0o600)
+	return skey + "\n" + vkey + "\n", nil
 }
 
 // loadBox reads the identity that private keys are sealed to, or makes one for
@@ -120,6 +148,19 @@ func writeNew(path, text string, mode fs.FileMode) error {
 	}
 	_, err = f.WriteString(text)
 	return errors.Join(err, f.Sync(), f.Close(), syncDir(filepath.Dir(path)))
+}
+
+// replaceFile writes a file so that either the old or the new content is there,
+// whatever happens.
+func replaceFile(path, text string, mode fs.FileMode) error {
+	temp := path + ".new"
+	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := writeNew(temp, text, mode); err != nil {
+		return err
+	}
+	return errors.Join(os.Rename(temp, path), syncDir(filepath.Dir(path)))
 }
 
 func syncDir(dir string) error {

@@ -148,6 +148,7 @@ func TestEveryProblemCodeCanComeAbout(t *testing.T) {
 			full.follow(t, server.MaxOwnStreams)
 			return full.do(t, get, "/v1/events?follow=false", nil)
 		},
+		api.CodeBusy: func() *answer { return r.crowd(t, store, func() {}) },
 		api.CodeScope: func() *answer {
 			return full.do(t, put, web, pool(), updating, bearer(full.Token(t, "sam", identity.Operator, "route/*")))
 		},

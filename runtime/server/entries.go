@@ -2,7 +2,6 @@ package server
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 
@@ -20,6 +19,12 @@ const (
 	// maxPageBytes ends a page early: the next one goes on from there.
 	maxPageBytes  = 8 << 20
 	entriesAtOnce = 20
+)
+
+// What a list of entries can include.
+const (
+	includePatch    = "patch"
+	includeEvidence = "evidence"
 )
 
 func (s *server) listEntries(c *call) (*answer, error) {
@@ -51,8 +56,8 @@ func (s *server) entries(c *call, q control.Query) (*answer, error) {
 		return nil, err
 	}
 	include := c.URL.Query().Get("include")
-	if include != "" && include != "patch" {
-		return nil, badParameter("include", "must be patch")
+	if include != "" && include != includePatch && include != includeEvidence {
+		return nil, badParameter("include", "must be "+includePatch+" or "+includeEvidence)
 	}
 	list := api.EntryList{Items: []api.EntryRecord{}}
 	for size := 0; len(list.Items) < limit; {
@@ -62,14 +67,21 @@ func (s *server) entries(c *call, q control.Query) (*answer, error) {
 			return nil, err
 		}
 		for i := range rows {
-			record, err := entryRecord(&rows[i], include == "patch")
+			row, found := &rows[i], ErasedBody{}
+			if include != "" {
+				row, found = s.whole(c.Context(), row)
+			}
+			record, err := entryRecord(row, include == includePatch && !row.BodyErased())
 			if err != nil {
 				return nil, err
 			}
-			record.Body = nil
+			record.Body, record.BodyState, record.BodyErasedBy = nil, found.State, found.By
+			if include == includeEvidence {
+				record.Evidence = evidence(row)
+			}
 			list.Items = append(list.Items, record)
 			q.Before = rows[i].Seq
-			if size += len(rows[i].Leaf) + len(rows[i].Body); size >= maxPageBytes {
+			if size += len(row.Leaf) + len(row.Body); size >= maxPageBytes {
 				break
 			}
 		}
@@ -85,18 +97,18 @@ func (s *server) entries(c *call, q control.Query) (*answer, error) {
 }
 
 func (s *server) getEntry(c *call) (*answer, error) {
-	seq, err := strconv.ParseInt(c.PathValue("seq"), 10, 64)
-	if err != nil || seq < 0 {
-		return nil, api.NewProblem(api.CodeNotFound, "an entry's seq is a number from 0")
+	seq, err := c.seq()
+	if err != nil {
+		return nil, err
 	}
 	row, err := s.Log.Entry(c.Context(), seq)
 	if err != nil {
 		return nil, err
 	}
 	if row == nil {
-		return nil, api.NewProblem(api.CodeNotFound, fmt.Sprintf("there is no entry %d", seq))
+		return nil, noEntry(seq)
 	}
-	record, err := entryRecord(row, true)
+	record, err := s.record(c.Context(), row)
 	if err != nil {
 		return nil, err
 	}
@@ -122,12 +134,4 @@ func entryRecord(row *audit.Row, withBody bool) (api.EntryRecord, error) {
 		return record, fmt.Errorf("patch of entry %d: %w", row.Seq, err)
 	}
 	return record, nil
-}
-
-func (s *server) checkpoint(c *call) (*answer, error) {
-	extent, err := s.Log.Extent(c.Context())
-	if err != nil {
-		return nil, err
-	}
-	return &answer{status: http.StatusOK, raw: extent.Note}, nil
 }

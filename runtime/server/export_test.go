@@ -13,6 +13,8 @@ const (
 	MaxSources             = maxSources
 	MaxOwnStreams          = maxOwnStreams
 	RefusedAtOnce          = refusedAtOnce
+	MaxTileCallers         = maxTileCallers
+	TileReads              = tileReads
 )
 
 // Failures counts failed authentications.

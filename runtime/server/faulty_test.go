@@ -30,6 +30,8 @@ const innards = "disk I/O error at /var/lib/secret-place: page 17"
 type faultyStore struct {
 	control.Store
 	write, read, extent atomic.Pointer[error]
+	// leaves, if not nil, is called by whoever reads leaves, before they do.
+	leaves atomic.Pointer[func()]
 }
 
 func failing(err error) *error { return &err }
@@ -53,6 +55,13 @@ func (s *faultyStore) Entry(ctx context.Context, seq int64) (*audit.Row, error) 
 		panic(innards)
 	}
 	return s.Store.Entry(ctx, seq)
+}
+
+func (s *faultyStore) Leaves(ctx context.Context, from int64, limit int) ([][]byte, error) {
+	if f := s.leaves.Load(); f != nil {
+		(*f)()
+	}
+	return s.Store.Leaves(ctx, from, limit)
 }
 
 func (s *faultyStore) Extent(ctx context.Context) (audit.Extent, error) {

@@ -22,7 +22,7 @@ func TestEveryOperationDoesWhatTheDocumentSays(t *testing.T) {
 	r := start(t, trustGitHub(issuer))
 	admin := as(identity.Admin)
 
-	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/tlog/checkpoint", "/v1/openapi.json"} {
+	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/tlog/checkpoint", "/tlog/tile/0/000.p/1", "/v1/openapi.json"} {
 		r.must(t, nil, http.MethodGet, path, nil, with("Authorization"))
 	}
 	var me api.Identity
@@ -42,6 +42,10 @@ func TestEveryOperationDoesWhatTheDocumentSays(t *testing.T) {
 	t.Run("runs", func(t *testing.T) { walkRuns(t, r) })
 	t.Run("objects", func(t *testing.T) { walkObjects(t, r) })
 
+	var sinks api.SinkList
+	if r.must(t, &sinks, http.MethodGet, "/v1/sinks", nil); sinks.Items == nil || len(sinks.Items) != 0 {
+		t.Errorf("sinks: %+v", sinks)
+	}
 	var created api.TokenCreated
 	r.must(t, &created, http.MethodPost, "/v1/tokens", api.TokenRequest{Actor: "tom", Role: "viewer", Scopes: []string{"pool/*"}}, admin)
 	if !created.Token.LastUsed.IsZero() || !slices.ContainsFunc(r.tokens(t), func(held api.Token) bool { return reflect.DeepEqual(held, created.Token) }) {
@@ -69,6 +73,9 @@ func TestEveryOperationDoesWhatTheDocumentSays(t *testing.T) {
 		t.Errorf("events: %s", a)
 	}
 	r.must(t, nil, http.MethodGet, "/v1/entries?actor=olivia&type=apply&since=2020-01-01T00:00:00Z&until=2100-01-01T00:00:00Z&include=patch&limit=2", nil)
+
+	r.must(t, nil, http.MethodGet, "/tlog/tile/entries/000.p/1", nil)
+	walkEvidence(t, r)
 
 	for _, op := range api.Operations {
 		if r.contract.operations[op.ID] == 0 {

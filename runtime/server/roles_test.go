@@ -40,7 +40,7 @@ type attempt struct{ path, body string }
 
 // attempts are the ways to call an operation, by name.
 func attempts(op api.Operation) map[string]attempt {
-	path := strings.NewReplacer("{name}", "x", "{id...}", "x", "{id}", "x", "{seq}", "0").Replace(op.Path)
+	path := strings.NewReplacer("{name}", "x", "{id...}", "x", "{id}", "x", "{seq}", "0", "{level}", "0", "{index...}", "000.p/1").Replace(op.Path)
 	body := ""
 	if op.Request != nil {
 		body = `{}`

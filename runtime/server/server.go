@@ -18,9 +18,8 @@ import (
 
 // Log is the read side of the log that the server answers from.
 type Log interface {
+	audit.Source
 	control.Reader
-	Extent(ctx context.Context) (audit.Extent, error)
-	Rows(ctx context.Context, from int64, limit int) ([]audit.Row, error)
 }
 
 // Logins verifies a token of an identity provider. Its errors are
@@ -43,6 +42,13 @@ type Options struct {
 	Logins Logins
 	// Certificates maps client certificates to actors.
 	Certificates identity.CertificateRules
+	// PublicEntries lets anybody read the entries' headers at /tlog/; their hashes
+	// anybody can.
+	PublicEntries bool
+	// Sinks tells how the streams of the log are doing; nil when there are none.
+	Sinks func() []api.Sink
+	// Bodies finds bodies that are not in the log any more; nil is nowhere.
+	Bodies Bodies
 	// Feed is told when the log has grown; nil is one that never is.
 	Feed *Feed
 	// Now is the clock; nil is time.Now.
@@ -64,6 +70,7 @@ type server struct {
 	metrics  metrics
 	failures *failures
 	streams  streams
+	tiles    *tiles
 }
 
 // handler answers one operation. A *api.Problem is answered as it is; any other
@@ -89,14 +96,18 @@ func New(opts Options) http.Handler {
 	if opts.Feed == nil {
 		opts.Feed = &Feed{}
 	}
-	s := &server{Options: opts, metrics: newMetrics(opts.Registry), failures: newFailures(), streams: streams{by: map[string]int{}}}
+	s := &server{Options: opts, metrics: newMetrics(opts.Registry), failures: newFailures(), streams: streams{by: map[string]int{}}, tiles: newTiles(opts.Log)}
 	mux := http.NewServeMux()
 	for _, op := range api.Operations {
-		if op.ID == "metrics" {
+		switch op.ID {
+		case "metrics":
 			mux.Handle(op.Method+" "+op.Path, promhttp.HandlerFor(opts.Registry, promhttp.HandlerOpts{}))
-			continue
+		case "entryBundle":
+			op.Open = opts.PublicEntries
+			mux.Handle(op.Method+" "+op.Path, compressed(s.operation(op)))
+		default:
+			mux.Handle(op.Method+" "+op.Path, s.operation(op))
 		}
-		mux.Handle(op.Method+" "+op.Path, s.operation(op))
 	}
 	mux.Handle("/", s.notFound(mux))
 	return s.cleanPaths(mux)
@@ -110,6 +121,8 @@ var handlers = map[string]handler{
 	"getRun":            (*server).getRun,
 	"listEntries":       (*server).listEntries,
 	"getEntry":          (*server).getEntry,
+	"proveEntry":        (*server).proveEntry,
+	"getLog":            (*server).getLog,
 	"streamEvents":      (*server).streamEvents,
 	"openTicket":        (*server).openTicket,
 	"listTickets":       (*server).listTickets,
@@ -123,8 +136,11 @@ var handlers = map[string]handler{
 	"listTokens":        (*server).listTokens,
 	"revokeToken":       (*server).revokeToken,
 	"whoami":            (*server).whoami,
+	"listSinks":         (*server).listSinks,
 	"openapi":           (*server).openapi,
 	"checkpoint":        (*server).checkpoint,
+	"tile":              (*server).tile,
+	"entryBundle":       (*server).entryBundle,
 	"healthz":           (*server).healthz,
 	"readyz":            (*server).readyz,
 }

@@ -185,7 +185,7 @@ func (s *server) listTicketEffects(c *call) (*answer, error) {
 		if row == nil {
 			return nil, fmt.Errorf("plan entry %d of ticket %s is missing", e.Plan, t.ID)
 		}
-		record, err := entryRecord(row, true)
+		record, err := s.record(c.Context(), row)
 		if err != nil {
 			return nil, err
 		}

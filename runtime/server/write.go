@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"path"
@@ -29,6 +30,9 @@ func (s *server) write(w http.ResponseWriter, c *call, a *answer, err error) int
 	}
 	if a.etag != "" {
 		h.Set(api.HeaderETag, a.etag)
+	}
+	if c.Method != http.MethodGet && c.Method != http.MethodHead {
+		h.Set(api.HeaderCheckpoint, base64.StdEncoding.EncodeToString(s.Controller.Checkpoint()))
 	}
 	body := a.raw
 	if a.body != nil {

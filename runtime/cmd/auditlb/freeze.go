@@ -38,14 +38,10 @@ Like every change this needs a change ticket, and a token of role admin.`,
 				flag, text string
 				into       *time.Time
 			}{{"begin", begin, &freeze.Begin}, {"end", end, &freeze.End}} {
-				if t.text == "" {
-					continue
+				var err error
+				if *t.into, err = timeFlag(t.flag, t.text); err != nil {
+					return err
 				}
-				parsed, err := time.Parse(time.RFC3339, t.text)
-				if err != nil {
-					return usageError{fmt.Errorf("--%s %q must be an RFC 3339 time, such as 2026-12-23T17:00:00Z", t.flag, t.text)}
-				}
-				*t.into = parsed
 			}
 			if freeze.Begin.IsZero() {
 				freeze.Begin = time.Now()

@@ -102,9 +102,9 @@ func newShow(c *cli) *cobra.Command {
 		Example: `  auditlb show 42`,
 		Args:    exactly(1, "one entry's seq"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			seq, err := strconv.ParseInt(args[0], 10, 64)
-			if err != nil || seq < 0 {
-				return usageError{fmt.Errorf("%q is not an entry's seq", args[0])}
+			seq, err := parseSeq(args[0])
+			if err != nil {
+				return err
 			}
 			cl, err := c.client()
 			if err != nil {
@@ -159,6 +159,7 @@ func printEntry(out io.Writer, e *api.EntryRecord) {
 		"effect", e.EffectDigest,
 		"request", request,
 		"leaf hash", e.LeafHash,
+		"body", bodyState(e),
 	)
 	if e.Body != nil {
 		printRules(out, e.Body.Rules)
@@ -178,6 +179,23 @@ func printEntry(out io.Writer, e *api.EntryRecord) {
 		fmt.Fprintf(out, "\n%s\n", e.Resource)
 		printPatch(out, e.Patch)
 	}
+}
+
+// bodyState says where a body is that the log no longer holds, or "".
+func bodyState(e *api.EntryRecord) string {
+	by := ""
+	if e.BodyErasedBy > 0 {
+		by = fmt.Sprintf(" (entry %d)", e.BodyErasedBy)
+	}
+	switch e.BodyState {
+	case api.BodyErased:
+		return fmt.Sprintf("erased by policy in entry %d", e.BodyErasedBy)
+	case api.BodyArchived:
+		return "from the archive" + by
+	case api.BodyUnavailable:
+		return "can't be had just now: not in the log any more" + by
+	}
+	return e.BodyState
 }
 
 // vouched is an identity provider's word for an actor, or "".

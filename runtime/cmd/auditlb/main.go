@@ -125,8 +125,10 @@ Exit codes: 0 done, 1 failed, 2 called wrongly, 3 refused by auditlb,
 		newServe(), newDev(),
 		newTicket(c), newFreeze(c), newToken(c), newAccess(c),
 		newGet(c), newList(c), newApply(c), newDelete(c), newHistory(c), newShow(c), newRun(c),
-		newVerify(c), newWhoami(c),
-		newPolicy(c),
+		newVerify(c), newCheckpoint(c), newProof(c), newExport(c), newLog(c), newWhoami(c),
+		newSink(c),
+		newWitness(c),
+		newPolicy(c), newRetention(c),
 	)
 	markRan(root)
 	return root

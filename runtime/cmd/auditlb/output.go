@@ -162,6 +162,9 @@ func summary(e *api.EntryRecord) string {
 		return "refused: " + e.Code
 	}
 	parts := []string{patchSummary(e.Patch)}
+	if e.BodyState == api.BodyErased || e.BodyState == api.BodyUnavailable {
+		parts = append(parts, "(body "+bodyState(e)+")")
+	}
 	if e.Emergency {
 		parts = append(parts, "(EMERGENCY)")
 	}

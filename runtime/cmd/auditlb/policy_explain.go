@@ -19,9 +19,9 @@ revision that was in force then. 'auditlb show REVISION' shows what it said.`,
 		Example: `  auditlb policy explain 42`,
 		Args:    exactly(1, "one entry's seq"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			seq, err := strconv.ParseInt(args[0], 10, 64)
-			if err != nil || seq < 0 {
-				return usageError{fmt.Errorf("%q is not an entry's seq", args[0])}
+			seq, err := parseSeq(args[0])
+			if err != nil {
+				return err
 			}
 			cl, err := c.client()
 			if err != nil {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"time"
 
@@ -43,14 +42,10 @@ func (f *ticketFlags) request() (api.TicketRequest, error) {
 		flag, text string
 		into       *time.Time
 	}{{"not-before", f.notBefore, &f.req.NotBefore}, {"not-after", f.notAfter, &f.req.NotAfter}} {
-		if t.text == "" {
-			continue
+		var err error
+		if *t.into, err = timeFlag(t.flag, t.text); err != nil {
+			return f.req, err
 		}
-		parsed, err := time.Parse(time.RFC3339, t.text)
-		if err != nil {
-			return f.req, usageError{fmt.Errorf("--%s %q must be an RFC 3339 time, such as 2026-01-31T14:05:00Z", t.flag, t.text)}
-		}
-		*t.into = parsed
 	}
 	if f.valid > 0 {
 		from := f.req.NotBefore

@@ -58,7 +58,13 @@ func Signer(t testing.TB) *audit.Signer {
 // Store and controller are the caller's to close.
 func TryOpen(t testing.TB, opts control.Options) (*Log, error) {
 	t.Helper()
-	l := &Log{Store: opts.Store, Signer: Signer(t), Publisher: &Publisher{store: opts.Store}, Commits: &Commits{}}
+	return TryOpenAs(t, Signer(t), opts)
+}
+
+// TryOpenAs is TryOpen with a key of the caller's.
+func TryOpenAs(t testing.TB, signer *audit.Signer, opts control.Options) (*Log, error) {
+	t.Helper()
+	l := &Log{Store: opts.Store, Signer: signer, Publisher: &Publisher{store: opts.Store}, Commits: &Commits{}}
 	opts.Signer, opts.Committed = l.Signer, l.Commits.note
 	if opts.Publisher == nil {
 		opts.Publisher = l.Publisher

@@ -16,6 +16,7 @@ const (
 	sqlPlanOf       = "SELECT max(seq) FROM plan WHERE effect = ?"
 	sqlPlanOfRun    = "SELECT max(p.seq) FROM plan p JOIN entry e ON e.seq = p.seq JOIN changeset c ON c.id = e.changeset WHERE p.effect = ? AND c.run = ?"
 	sqlPutEntry     = "INSERT INTO entry (seq, ts, type, refused, changeset, resource, leaf, salt, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	sqlEraseBody    = "UPDATE entry SET salt = x'', body = x'' WHERE seq = ? AND length(salt) > 0 AND NOT EXISTS (SELECT 1 FROM current WHERE current.seq = entry.seq)"
 	sqlPutPlan      = "INSERT INTO plan (seq, effect) VALUES (?, ?)"
 	sqlPutHash      = "INSERT INTO hash (idx, hash) VALUES (?, ?)"
 	sqlPutState     = "INSERT INTO current (resource, seq, state) VALUES (?, ?, ?) ON CONFLICT (resource) DO UPDATE SET seq = excluded.seq, state = excluded.state"
@@ -37,7 +38,7 @@ func prepare(ctx context.Context, db *sql.DB) (prepared, error) {
 	p := prepared{}
 	for _, query := range []string{
 		sqlHead, sqlState, sqlEntry, sqlAnswered, sqlPlanOf, sqlPlanOfRun, sqlPutEntry, sqlPutPlan, sqlPutHash, sqlPutState,
-		sqlPutSecret, sqlDropSecret, sqlPutAnswered, sqlDropAnswered, sqlPutHead, sqlResource, sqlPutResource, sqlChangeset, sqlPutChangeset,
+		sqlPutSecret, sqlDropSecret, sqlPutAnswered, sqlDropAnswered, sqlPutHead, sqlEraseBody, sqlResource, sqlPutResource, sqlChangeset, sqlPutChangeset,
 	} {
 		stmt, err := db.PrepareContext(ctx, query)
 		if err != nil {

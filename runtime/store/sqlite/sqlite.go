@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 
 	"github.com/gofrs/flock"
@@ -92,7 +93,7 @@ func (s *Store) open(ctx context.Context, path string) error {
 		return err
 	}
 	var err error
-	if s.write, err = sql.Open("sqlite", dsn(path, "rw", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "wal_autocheckpoint(2000)")); err != nil {
+	if s.write, err = sql.Open("sqlite", dsn(path, "rw", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "secure_delete(ON)", "wal_autocheckpoint(2000)")); err != nil {
 		return fmt.Errorf("open log: %w", err)
 	}
 	s.write.SetMaxOpenConns(1)
@@ -131,7 +132,10 @@ func openReader(path string) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	db.SetMaxOpenConns(4)
+	// A verification reads on every processor.
+	conns := max(4, runtime.GOMAXPROCS(0)+1)
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
 	return db, nil
 }
 

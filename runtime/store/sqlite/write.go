@@ -32,7 +32,7 @@ const putMeta = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) D
 
 // MarkVerified implements control.Store.
 func (s *Store) MarkVerified(ctx context.Context, note []byte) error {
-	_, err := s.write.ExecContext(ctx, putMeta, "verified", note)
+	_, err := s.write.ExecContext(ctx, putMeta, verifiedKey, note)
 	return classify(err)
 }
 
@@ -56,6 +56,9 @@ func (s *Store) KeepLastUses(ctx context.Context, at map[string]time.Time) error
 	}
 	return classify(tx.Commit())
 }
+
+// verifiedKey of meta holds the checkpoint up to which the log is known to be right.
+const verifiedKey = "verified"
 
 // What keys of meta begin with: usedPrefix those that hold when a credential was
 // last used, keptPrefix those of Keep.
@@ -115,7 +118,7 @@ func (t *transaction) PlanOf(ctx context.Context, effect, run string) (int64, bo
 // Append implements control.Tx.
 func (t *transaction) Append(ctx context.Context, a control.Appendix) error {
 	for _, step := range []func(context.Context, control.Appendix) error{
-		t.appendEntries, t.appendHashes, t.foldStates, t.keepSecrets, t.keepAnswered,
+		t.appendEntries, t.appendHashes, t.foldStates, t.keepSecrets, t.keepAnswered, t.eraseBodies,
 	} {
 		if err := step(ctx, a); err != nil {
 			return classify(err)
@@ -209,6 +212,19 @@ func (t *transaction) keepAnswered(ctx context.Context, a control.Appendix) erro
 	})
 }
 
+func (t *transaction) eraseBodies(ctx context.Context, a control.Appendix) error {
+	for _, seq := range a.Erase {
+		result, err := t.exec(ctx, sqlEraseBody, seq)
+		if err != nil {
+			return fmt.Errorf("erase the body of entry %d: %w", seq, err)
+		}
+		if n, err := result.RowsAffected(); err != nil || n != 1 {
+			return fmt.Errorf("erase the body of entry %d: there is none, or a current state is made of it", seq)
+		}
+	}
+	return nil
+}
+
 // Commit implements control.Tx.
 func (t *transaction) Commit(ctx context.Context, size int64, note []byte) error {
 	_, err := t.exec(ctx, sqlPutHead, size, note)
@@ -220,6 +236,18 @@ func (t *transaction) Commit(ctx context.Context, size int64, note []byte) error
 	}
 	t.cache.join()
 	return nil
+}
+
+// MarkVerified implements control.Tx.
+func (t *transaction) MarkVerified(ctx context.Context, note []byte) error {
+	_, err := t.tx.ExecContext(ctx, putMeta, verifiedKey, note)
+	return classify(err)
+}
+
+// Keep implements control.Tx.
+func (t *transaction) Keep(ctx context.Context, key string, value []byte) error {
+	_, err := t.tx.ExecContext(ctx, putMeta, keptPrefix+key, value)
+	return classify(err)
 }
 
 // Rollback implements control.Tx.

@@ -25,6 +25,8 @@ func Run(t *testing.T, open Open) {
 		{"an entry is written once", (*suite).writtenOnce},
 		{"entries of every size", (*suite).sizes},
 		{"hashes and rows in ranges", (*suite).ranges},
+		{"entries of a resource", (*suite).ofResource},
+		{"bodies are erased, and only what may be", (*suite).erases},
 		{"states are the fold", (*suite).states},
 		{"states by prefix and page", (*suite).statesPages},
 		{"secrets", (*suite).secrets},

@@ -1,0 +1,156 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/store/sqlite"
+)
+
+// A new signing key waits beside the one in use until the log has an entry that
+// names it: from then on it is the key. So a change of key that is cut short
+// anywhere has either happened or not, and the next start finds out.
+
+func nextKeyFile(c Config) string { return c.Log.KeyFile + ".next" }
+
+// settleNextKey finishes, or gives up, a change of key that was cut short.
+func settleNextKey(c Config, head []byte) error {
+	next, err := readSigner(nextKeyFile(c))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := audit.OpenCheckpoint(head, next.Verifier()); err == nil {
+		return installNextKey(c)
+	}
+	return os.Remove(nextKeyFile(c))
+}
+
+// installNextKey puts the new key in place of the old, which is gone then.
+func installNextKey(c Config) error {
+	if err := os.Rename(nextKeyFile(c), c.Log.KeyFile); err != nil {
+		return fmt.Errorf("put the log's new key in place: %w", err)
+	}
+	return syncDir(c.DataDir)
+}
+
+// makeNextKey makes a new key for an origin and keeps it beside the one in use.
+func makeNextKey(c Config, origin string) (*audit.Signer, error) {
+	text, err := signingKey(origin)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeNew(nextKeyFile(c), text, 0o600); err != nil {
+		return nil, fmt.Errorf("keep the log's new key: %w", err)
+	}
+	return readSigner(nextKeyFile(c))
+}
+
+// KeyChange is what became of a log's key.
+type KeyChange struct {
+	Seq       int64  `json:"seq"`
+	Origin    string `json:"origin"`
+	PublicKey string `json:"public_key"`
+	// PreviousKey is the one that was in use before.
+	PreviousKey string `json:"previous_key"`
+}
+
+// operator is in whose name the log is worked on while the runtime is stopped.
+var operator = control.Call{Actor: control.System("operator")}
+
+// RotateLogKey changes the signing key of a runtime that is not running. The old
+// key signs the change and is gone then.
+func RotateLogKey(ctx context.Context, c Config, why string) (KeyChange, error) {
+	c.setDefaults()
+	controller, done, err := OpenLog(ctx, c)
+	if err != nil {
+		return KeyChange{}, err
+	}
+	change, err := rotate(ctx, c, controller, why)
+	return change, errors.Join(err, done())
+}
+
+func rotate(ctx context.Context, c Config, controller *control.Controller, why string) (KeyChange, error) {
+	before := controller.PublicKey()
+	next, err := makeNextKey(c, controller.Origin())
+	if err != nil {
+		return KeyChange{}, err
+	}
+	outcome, err := controller.RotateKey(ctx, operator, next, why)
+	if err != nil {
+		return KeyChange{}, err
+	}
+	if err := errors.Join(installNextKey(c), publishKey(c, next)); err != nil {
+		return KeyChange{}, err
+	}
+	return KeyChange{Seq: outcome.Entry.Seq, Origin: next.Origin(), PublicKey: next.PublicKey(), PreviousKey: before}, nil
+}
+
+// RestartLog lets a log that was put back to an earlier state, of a runtime that
+// is not running, go on under a new origin; "" is the old one with the day. The
+// newest checkpoint that this node saw of what was lost is cited.
+func RestartLog(ctx context.Context, c Config, origin, why string) (KeyChange, error) {
+	c.setDefaults()
+	if err := c.check(); err != nil {
+		return KeyChange{}, err
+	}
+	store, err := sqlite.Open(ctx, c.DataDir, sqlite.Options{MinFree: c.Log.MinFreeBytes})
+	if err != nil {
+		return KeyChange{}, err
+	}
+	change, err := restart(ctx, c, store, origin, why)
+	return change, errors.Join(err, store.Close())
+}
+
+func restart(ctx context.Context, c Config, store control.Store, origin, why string) (KeyChange, error) {
+	extent, err := store.Extent(ctx)
+	if err != nil {
+		return KeyChange{}, fmt.Errorf("read the log: %w", err)
+	}
+	if extent.Entries == 0 {
+		return KeyChange{}, errors.New("there is no log here to go on with")
+	}
+	c.Log.Origin = "" // which the configuration may name anew already
+	old, err := loadSigner(c, false, extent.Note)
+	if err != nil {
+		return KeyChange{}, err
+	}
+	if origin == "" {
+		origin = fmt.Sprintf("%s/since-%s", old.Origin(), time.Now().UTC().Format("20060102t150405z"))
+	}
+	next, err := makeNextKey(c, origin)
+	if err != nil {
+		return KeyChange{}, err
+	}
+	opts := control.Options{Store: store, Signer: next, Logger: slog.New(slog.DiscardHandler)}
+	entry, err := control.Restart(ctx, opts, old.Verifier(), operator, lostCheckpoint(c, old), why)
+	if err != nil {
+		return KeyChange{}, errors.Join(err, os.Remove(nextKeyFile(c)))
+	}
+	if extent, err = store.Extent(ctx); err != nil {
+		return KeyChange{}, err
+	}
+	err = errors.Join(installNextKey(c), publishKey(c, next), replaceFile(c.lastSeenFile(), string(extent.Note), 0o600))
+	return KeyChange{Seq: entry.Seq, Origin: next.Origin(), PublicKey: next.PublicKey(), PreviousKey: old.PublicKey()}, err
+}
+
+// lostCheckpoint is what this node saw last, if the log's key signed it.
+func lostCheckpoint(c Config, old *audit.Signer) []byte {
+	note, err := os.ReadFile(c.lastSeenFile())
+	if err != nil {
+		return nil
+	}
+	if _, err := audit.OpenCheckpoint(note, old.Verifier()); err != nil {
+		return nil
+	}
+	return note
+}
