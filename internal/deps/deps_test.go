@@ -40,7 +40,7 @@ var layers = []layer{
 	{path: "provider/acctest", imports: append([]string{"provider", "runtime/runtimetest", "runtime/daemon", "runtime/client", "runtime/api"}, parts...)},
 
 	{path: "runtime/cmd", imports: append([]string{"runtime/daemon", "runtime/evidence", "runtime/client", "runtime/api"}, parts...)},
-	{path: "runtime/daemon", imports: parts},
+	{path: "runtime/daemon", imports: append([]string{"runtime/api"}, parts...)},
 	// Boots a runtime for tests, which alone import it.
 	{path: "runtime/runtimetest", imports: append([]string{"runtime/daemon", "runtime/client", "runtime/api"}, parts...)},
 	{path: "runtime/server", imports: []string{"runtime/api", "runtime/control", "runtime/audit", "runtime/ticket", "runtime/identity", "runtime/lb"}},

@@ -15,12 +15,32 @@ type Log struct {
 	Checkpoint string `json:"checkpoint"`
 	// Cosigned is the newest checkpoint that enough witnesses have cosigned.
 	Cosigned string `json:"cosigned,omitzero"`
+	// Witnesses are those that the log's witness policy names. WitnessAlarm is true
+	// while one of them says that the log was rewritten or rolled back.
+	Witnesses    []LogWitness `json:"witnesses,omitzero"`
+	WitnessAlarm bool         `json:"witness_alarm,omitzero"`
 	// Rotations are proofs of the entries by which the log changed its key, in the
 	// form of C2SP tlog-proof, oldest first: each checkpoint is signed by both keys.
 	Rotations []string `json:"rotations,omitzero"`
 	// Restarts are the times when the log went on under another origin, because
 	// entries were lost, oldest first.
 	Restarts []LogRestart `json:"restarts,omitzero"`
+}
+
+// LogWitness is how things stand with a witness of the log, since the start.
+type LogWitness struct {
+	Name string `json:"name"`
+	URL  string `json:"url,omitzero"`
+	// Size is that of the checkpoint that it cosigned last, and CosignedAt when.
+	Size       int64     `json:"size,omitzero"`
+	CosignedAt time.Time `json:"cosigned_at,omitzero"`
+	// Result is what became of the last try; left out before the first. Detail says it
+	// in a sentence, when it failed.
+	Result string `json:"result,omitzero"`
+	Detail string `json:"detail,omitzero"`
+	// Alarm is what it said when it said that the log was rewritten or rolled back, until it
+	// signs again.
+	Alarm string `json:"alarm,omitzero"`
 }
 
 // LogRestart is an entry by which a log went on under another origin.

@@ -13,10 +13,10 @@ import (
 // ErrNoEntry means that the log has no entry of a seq.
 var ErrNoEntry = errors.New("there is no such entry")
 
-// keptCosigned is where the newest checkpoint is kept that witnesses cosigned, and
+// KeptCosigned is where the newest checkpoint is kept that witnesses cosigned, and
 // keptRotation begins where the checkpoints are that both keys of a rotation signed.
 const (
-	keptCosigned = "cosigned"
+	KeptCosigned = "cosigned"
 	keptRotation = "rotation/"
 )
 
@@ -26,7 +26,7 @@ func (c *Controller) PublicKey() string { return c.signer.Load().PublicKey() }
 // Cosigned returns the newest checkpoint that witnesses cosigned in the number
 // that their policy asks for, or nil.
 func (c *Controller) Cosigned(ctx context.Context) (*audit.Checkpoint, error) {
-	note, err := c.opts.Store.Kept(ctx, keptCosigned)
+	note, err := c.opts.Store.Kept(ctx, KeptCosigned)
 	if err != nil || note == nil {
 		return nil, err
 	}

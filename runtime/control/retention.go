@@ -209,7 +209,7 @@ func (c *Controller) outlived(ctx context.Context, row *audit.Row) (*audit.Row, 
 	if !e.Erasable() {
 		return nil, nil
 	}
-	if true {
+	if !e.ChangesState() {
 		return row, nil
 	}
 	before, err := c.opts.Store.Entries(ctx, Query{Resource: e.Resource, Type: e.Type, Before: e.Seq, Limit: 1})

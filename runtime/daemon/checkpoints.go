@@ -194,7 +194,7 @@ func (c *checkpointCopy) newest(ctx context.Context) error {
 		c.signed = extent.Size
 		c.size.Set(float64(c.signed))
 	}
-	cosigned, err := c.log.Kept(ctx, CosignedKey)
+	cosigned, err := c.log.Kept(ctx, control.KeptCosigned)
 	if err != nil || cosigned == nil {
 		return err
 	}

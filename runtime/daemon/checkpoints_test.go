@@ -13,6 +13,7 @@ import (
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/bucket"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/client"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/daemon"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
@@ -66,6 +67,25 @@ func TestTheNewestCheckpointIsKeptOutsideWhenTheRuntimeStops(t *testing.T) {
 	}
 	if !strings.HasSuffix(notes[len(notes)-1].From, "/0000000000000000005") {
 		t.Errorf("the newest is kept as %s, want its size in 19 digits at the end", notes[len(notes)-1].From)
+	}
+}
+
+func TestACosignedCheckpointIsKeptBesideTheOther(t *testing.T) {
+	dataDir, outside := t.TempDir(), t.TempDir()
+	d := start(t, copying(dataDir, outside))
+	origin := d.Controller.Origin()
+	extent, err := d.Store.Extent(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cosigned := append(bytes.Clone(extent.Note), "— witness.example/w AAAAAAAA\n"...)
+	if err := d.Store.Keep(t.Context(), control.KeptCosigned, cosigned); err != nil {
+		t.Fatal(err)
+	}
+	stop(t, d)
+	notes := keptOutside(t, outside, origin)
+	if len(notes) != 2 || !strings.HasSuffix(notes[1].From, "/0000000000000000001.cosigned") || !bytes.Equal(notes[1].Note, cosigned) {
+		t.Errorf("kept %q", notes)
 	}
 }
 

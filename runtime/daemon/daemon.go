@@ -212,6 +212,9 @@ func Start(ctx context.Context, c Config, logger *slog.Logger) (*Daemon, error) 
 	if logins != nil {
 		opts.Logins = logins
 	}
+	if d.witnesses != nil {
+		opts.Witnesses = d.witnesses.status
+	}
 	handler := server.New(opts)
 	if err := d.listen(ctx, handler, feed.Close); err != nil {
 		return nil, errors.Join(err, d.Close(ctx))

@@ -12,14 +12,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/witness"
 )
-
-// CosignedKey is what the newest checkpoint that meets the witness policy is kept
-// under, beside the log (control.Store's Keep).
-const CosignedKey = "cosigned"
 
 // maxWitnessEvery bounds how seldom witnesses are brought a new checkpoint.
 const maxWitnessEvery = time.Hour
@@ -125,13 +122,16 @@ func (w *witnesses) result(name string, err error) {
 	}
 }
 
-// WitnessStatus is how things stand with the log's witnesses; false when there is no
-// witness policy.
-func (d *Daemon) WitnessStatus() (witness.Status, bool) {
-	if d.witnesses == nil {
-		return witness.Status{}, false
+// status is how things stand with the log's witnesses, as the API shows it.
+func (w *witnesses) status() (out []api.LogWitness, alarm bool) {
+	status := w.Status()
+	for _, one := range status.Witnesses {
+		out = append(out, api.LogWitness{
+			Name: one.Name, URL: one.URL, Size: one.Size, CosignedAt: one.At.UTC(),
+			Result: string(one.Code), Detail: one.Detail, Alarm: one.Alarm,
+		})
 	}
-	return d.witnesses.Status(), true
+	return out, status.Alarm
 }
 
 // witnessedLog is the log as witnesses are shown it. It implements [witness.Log] over
@@ -151,10 +151,10 @@ func (l *witnessedLog) Consistency(ctx context.Context, from, to int64) (tlog.Tr
 
 // Cosigned implements [witness.Log].
 func (l *witnessedLog) Cosigned(ctx context.Context) ([]byte, error) {
-	return l.store.Kept(ctx, CosignedKey)
+	return l.store.Kept(ctx, control.KeptCosigned)
 }
 
 // KeepCosigned implements [witness.Log].
 func (l *witnessedLog) KeepCosigned(ctx context.Context, checkpoint []byte) error {
-	return l.store.Keep(ctx, CosignedKey, checkpoint)
+	return l.store.Keep(ctx, control.KeptCosigned, checkpoint)
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/client"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/daemon"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/identity"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
@@ -92,7 +93,7 @@ func (w *witnessed) eventuallyCosigned(t *testing.T, d *daemon.Daemon) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		kept, err := d.Store.Kept(t.Context(), daemon.CosignedKey)
+		kept, err := d.Store.Kept(t.Context(), control.KeptCosigned)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -28,6 +28,9 @@ func (s *server) getLog(c *call) (*answer, error) {
 	if cosigned != nil {
 		out.Cosigned = string(cosigned.Note)
 	}
+	if s.Witnesses != nil {
+		out.Witnesses, out.WitnessAlarm = s.Witnesses()
+	}
 	rotations, err := s.Controller.Rotations(c.Context())
 	if err != nil {
 		return nil, err

@@ -42,6 +42,8 @@ type Options struct {
 	Logins Logins
 	// Certificates maps client certificates to actors.
 	Certificates identity.CertificateRules
+	// Witnesses says how things stand with the log's witnesses; nil when it has none.
+	Witnesses func() (witnesses []api.LogWitness, alarm bool)
 	// PublicEntries lets anybody read the entries' headers at /tlog/; their hashes
 	// anybody can.
 	PublicEntries bool

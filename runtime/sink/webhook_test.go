@@ -347,11 +347,21 @@ func TestWhatAReceiverSaysIsBoundedAndNotRepeated(t *testing.T) {
 	if got := rc.received()[0].header.Get("Authorization"); got != "Bearer s3cret-token" {
 		t.Errorf("sent %q", got)
 	}
-	rc.Close() // from here on connections fail
+	// From here on connections fail: broken off with half an answer, then refused.
+	rc.does(func(w http.ResponseWriter, _ request) {
+		conn, out, err := http.NewResponseController(w).Hijack()
+		if err == nil {
+			_, _ = out.WriteString(planted + "\r\n")
+			_ = out.Flush()
+			_ = conn.Close()
+		}
+	})
 	for _, e := range m.grow(t, 1) {
 		r.Notify(&e)
 	}
-	eventually(t, "failures", func() bool { return status(t, r, "siem").LastFailure.Code == "unreachable" })
+	eventually(t, "broken connections", func() bool { return status(t, r, "siem").LastFailure.Detail == "the connection failed" })
+	rc.Close()
+	eventually(t, "refused connections", func() bool { return status(t, r, "siem").LastFailure.Detail == "it refuses connections" })
 	shown, err := json.Marshal(r.Status())
 	if err != nil {
 		t.Fatal(err)

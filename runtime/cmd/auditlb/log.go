@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/daemon"
 )
 
@@ -36,12 +37,23 @@ func newLogShow(c *cli) *cobra.Command {
 }
 
 func printLog(out io.Writer, log *api.Log) {
-	cosigned := "no checkpoint yet"
-	if log.Cosigned != "" {
-		cosigned = "yes"
+	cosigned := "nothing"
+	if cp, err := audit.ReadCheckpoint([]byte(log.Cosigned)); err == nil {
+		cosigned = fmt.Sprintf("%d entries", cp.Size)
 	}
 	fields(out, "origin", log.Origin, "public key", log.PublicKey, "entries", fmt.Sprint(log.Size), "root", log.Root,
-		"cosigned by witnesses", cosigned, "changes of key", fmt.Sprint(len(log.Rotations)))
+		"cosigned by enough witnesses", cosigned, "changes of key", fmt.Sprint(len(log.Rotations)))
+	if len(log.Witnesses) > 0 {
+		rows := make([][]string, 0, len(log.Witnesses))
+		for _, w := range log.Witnesses {
+			rows = append(rows, []string{w.Name, dash(w.Result), optionalSeq(w.Size), at(w.CosignedAt), first(w.Alarm, w.Detail)})
+		}
+		fmt.Fprintln(out)
+		columns(out, []string{"WITNESS", "RESULT", "COSIGNED", "AT", ""}, rows)
+	}
+	if log.WitnessAlarm {
+		fmt.Fprintln(out, "ALARM: a witness says that the log was rewritten or rolled back.")
+	}
 	for _, r := range log.Restarts {
 		fmt.Fprintf(out, "restarted in entry %d at %s by %s, as %s after %s: %s\n", r.Seq, at(r.Time), r.Actor, r.Origin, r.PreviousOrigin, r.Reason)
 	}
