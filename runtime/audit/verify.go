@@ -287,7 +287,8 @@ func checkEntry(ctx context.Context, src Source, row *Row) (*walk, error) {
 	}
 	w.broken = true // one leaf says nothing of the tree
 	w.entry(row.Seq, row, nil)
-	return w, w.judgeAbsent(ctx, math.MaxInt64)
+	err = w.judgeAbsent(ctx, math.MaxInt64)
+	return w, err
 }
 
 func (w *walk) first() string {

@@ -80,8 +80,3 @@ func checkPut(key string, data []byte) error {
 	}
 	return nil
 }
-
-// none yields nothing but an error.
-func none(err error) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) { yield("", err) }
-}

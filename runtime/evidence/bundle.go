@@ -3,10 +3,10 @@ package evidence
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +24,7 @@ const (
 	MaxEntries     = 100_000
 	maxBundleBytes = 4 << 30 // unpacked
 	maxDerived     = 1 << 30 // of one file
+	maxManifest    = 64 << 10
 )
 
 // Names in a bundle.
@@ -40,6 +41,9 @@ const (
 
 // ErrBundle means that a file is not a bundle that this program can read.
 var ErrBundle = errors.New("not an evidence bundle")
+
+// Derived are the SHA-256 of the files of a bundle that are derived, by name.
+type Derived map[string][sha256.Size]byte
 
 // Bundle is entries with what proves them.
 type Bundle struct {
@@ -69,6 +73,19 @@ type Query struct {
 	Until  time.Time `json:"until,omitzero"`
 }
 
+// isRange reports whether it is for all entries of a time.
+func (q Query) isRange() bool { return q.Ticket == "" && q.Run == "" }
+
+// matches reports whether an entry is one of those that were asked for, and not only
+// one that those refer to.
+func (q Query) matches(e *audit.Entry) bool {
+	if q.isRange() {
+		return !e.Time.Before(q.Since.Truncate(time.Microsecond)) && (q.Until.IsZero() || e.Time.Before(q.Until.Truncate(time.Microsecond)))
+	}
+	return (q.Ticket == "" || e.Ticket == q.Ticket || e.Resource == "ticket/"+q.Ticket) &&
+		(q.Run == "" || e.RunID() == q.Run || e.Resource == "run/"+q.Run)
+}
+
 // String says it in words.
 func (q Query) String() string {
 	var parts []string
@@ -89,8 +106,11 @@ func (q Query) String() string {
 
 // Write writes a bundle. The same bundle makes the same bytes.
 func (b *Bundle) Write(out io.Writer) error {
-	z := zip.NewWriter(out)
+	z, left := zip.NewWriter(out), int64(maxBundleBytes)
 	add := func(name string, content []byte) error {
+		if left -= int64(len(content)); left < 0 || int64(len(content)) > maxSize(name) {
+			return errors.New("the bundle would be too large to be read again; ask for a shorter time with since and until")
+		}
 		w, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: b.Manifest.MadeAt})
 		if err != nil {
 			return err
@@ -126,84 +146,18 @@ func (b *Bundle) Write(out io.Writer) error {
 	return z.Close()
 }
 
+// maxSize bounds a file of a bundle, in bytes.
+func maxSize(name string) int64 {
+	switch {
+	case strings.HasPrefix(name, proofFolder):
+		return audit.MaxProofBytes
+	case name == nameManifest:
+		return maxManifest
+	}
+	return maxDerived
+}
+
 func proofName(seq int64) string { return fmt.Sprintf("%s%d%s", proofFolder, seq, proofSuffix) }
-
-// Read reads a bundle, and the files of it that are derived. That it reads well
-// says nothing of whether it is true: see [Check]. Its errors wrap [ErrBundle].
-func Read(r io.ReaderAt, size int64) (*Bundle, map[string][]byte, error) {
-	b, derived, err := read(r, size)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", ErrBundle, err)
-	}
-	return b, derived, nil
-}
-
-func read(r io.ReaderAt, size int64) (*Bundle, map[string][]byte, error) {
-	z, err := zip.NewReader(r, size)
-	if err != nil {
-		return nil, nil, errors.New("it is not a ZIP file")
-	}
-	if len(z.File) > MaxEntries+len(derivedNames)+1 {
-		return nil, nil, errors.New("it has too many files")
-	}
-	b, derived, left := &Bundle{}, map[string][]byte{}, int64(maxBundleBytes)
-	seen := map[string]bool{}
-	for _, f := range z.File {
-		if seen[f.Name] {
-			return nil, nil, fmt.Errorf("it has %q twice", f.Name)
-		}
-		seen[f.Name] = true
-		limit := int64(maxDerived)
-		if strings.HasPrefix(f.Name, proofFolder) {
-			limit = audit.MaxProofBytes
-		}
-		content, err := unpack(f, min(limit, left))
-		if err != nil {
-			return nil, nil, fmt.Errorf("%q: %w", f.Name, err)
-		}
-		left -= int64(len(content))
-		switch {
-		case f.Name == nameManifest:
-			if err := json.Unmarshal(content, &b.Manifest, json.RejectUnknownMembers(true)); err != nil {
-				return nil, nil, errors.New("its manifest can't be read")
-			}
-		case slices.Contains(derivedNames, f.Name):
-			derived[f.Name] = content
-		case strings.HasPrefix(f.Name, proofFolder):
-			p, err := audit.ParseProof(content)
-			if err != nil {
-				return nil, nil, fmt.Errorf("%q: %w", f.Name, err)
-			}
-			if f.Name != proofName(p.Seq) {
-				return nil, nil, fmt.Errorf("%q is the proof of entry %d", f.Name, p.Seq)
-			}
-			b.Proofs = append(b.Proofs, p)
-		default:
-			return nil, nil, fmt.Errorf("it has a file %q, which belongs in no bundle", f.Name)
-		}
-	}
-	if b.Manifest.Format != Format {
-		return nil, nil, fmt.Errorf("it is of format %d, and this program knows format %d", b.Manifest.Format, Format)
-	}
-	slices.SortFunc(b.Proofs, func(x, y audit.Proof) int { return int(x.Seq - y.Seq) })
-	return b, derived, nil
-}
-
-func unpack(f *zip.File, limit int64) ([]byte, error) {
-	r, err := f.Open()
-	if err != nil {
-		return nil, errors.New("it can't be unpacked")
-	}
-	defer r.Close()
-	content, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if err != nil {
-		return nil, errors.New("it can't be unpacked")
-	}
-	if int64(len(content)) > limit {
-		return nil, fmt.Errorf("it has more than %d bytes", limit)
-	}
-	return content, nil
-}
 
 func indented(v any) ([]byte, error) {
 	b, err := json.Marshal(v, json.Deterministic(true), jsontext.WithIndent("  "))

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -20,7 +21,8 @@ type Result struct {
 	Entries int   `json:"entries"`
 	First   int64 `json:"first"`
 	Last    int64 `json:"last"`
-	// Erased counts the entries whose bodies are not there.
+	// Erased counts the entries whose bodies are not there. That the log erased them
+	// is what their absence says for itself: nothing proves it.
 	Erased int `json:"erased,omitzero"`
 	// Keys are the public keys that came to be trusted by changes of key.
 	Keys []string `json:"keys,omitzero"`
@@ -48,7 +50,7 @@ func CheckProof(p audit.Proof, trust *audit.Trust, policy *witness.Policy) Resul
 
 // Check checks a bundle and what is derived from it. The policy says which witnesses
 // have to have cosigned; nil asks for none.
-func Check(b *Bundle, derived map[string][]byte, trust *audit.Trust, policy *witness.Policy) Result {
+func Check(b *Bundle, derived Derived, trust *audit.Trust, policy *witness.Policy) Result {
 	r := check(b.Proofs, trust, policy)
 	switch {
 	case len(b.Proofs) == 0:
@@ -57,6 +59,7 @@ func Check(b *Bundle, derived map[string][]byte, trust *audit.Trust, policy *wit
 		r.find(-1, fmt.Sprintf("the bundle says that it is of %q, and its entries are of %q", b.Manifest.Origin, r.Origin))
 	}
 	if r.OK() {
+		r.checkQuery(b.Manifest.Query)
 		r.checkDerived(b, derived)
 	}
 	r.state(policy, &b.Manifest)
@@ -108,16 +111,30 @@ func explain(err error) string {
 }
 
 // checkDerived derives what people read from what was proved, and compares.
-func (r *Result) checkDerived(b *Bundle, derived map[string][]byte) {
+func (r *Result) checkDerived(b *Bundle, derived Derived) {
 	want, err := b.derive()
 	if err != nil {
 		r.find(-1, err.Error())
 		return
 	}
 	for _, name := range derivedNames {
-		if !bytes.Equal(derived[name], want[name]) {
+		if got, ok := derived[name]; !ok || got != sha256.Sum256(want[name]) {
 			r.find(-1, fmt.Sprintf("%s does not say what the proofs say: it was altered, or is missing", name))
 		}
+	}
+}
+
+// checkQuery holds the entries to what the bundle says that they are about.
+func (r *Result) checkQuery(q Query) {
+	some := false
+	for i := range r.Records {
+		matches := q.matches(&r.Records[i].Entry)
+		if some = some || matches; q.isRange() && !matches {
+			r.find(r.Records[i].Entry.Seq, "the entry is not of what the bundle says that it is about: "+q.String())
+		}
+	}
+	if !some {
+		r.find(-1, "none of the entries is of what the bundle says that it is about: "+q.String())
 	}
 }
 
@@ -146,18 +163,21 @@ func (r *Result) state(policy *witness.Policy, m *Manifest) {
 	if len(r.Keys) > 0 {
 		r.Proved = append(r.Proved, fmt.Sprintf("the key in use is vouched for by the one that is trusted, over %d changes", len(r.Keys)))
 	}
-	if policy != nil {
+	if len(r.Cosignatures) > 0 {
 		r.Proved = append(r.Proved, fmt.Sprintf("%d witnesses of the policy have seen this log with this tree and no other, which is enough for it", len(r.Cosignatures)))
 	} else {
 		r.NotProved = append(r.NotProved, "that the log shows everybody the same history: who has its key can sign another one; cosignatures of witnesses say so (--witness-policy)")
 	}
 	if r.Erased > 0 {
-		r.NotProved = append(r.NotProved, fmt.Sprintf("what %d entries changed: their bodies were erased", r.Erased))
+		r.NotProved = append(r.NotProved, fmt.Sprintf("what %d entries changed: their bodies are not here, erased from the log or left out", r.Erased))
 	}
 	switch {
 	case m == nil:
-	case r.contiguous() && m.Query.Ticket == "" && m.Query.Run == "":
+	case r.contiguous() && m.Query.isRange():
 		r.Proved = append(r.Proved, fmt.Sprintf("nothing is missing between the entries %d and %d", r.First, r.Last))
+		if r.First > 0 || r.Last < r.Size-1 {
+			r.NotProved = append(r.NotProved, fmt.Sprintf("that no entry before %d or after %d is of the time %s", r.First, r.Last, m.Query))
+		}
 	default:
 		r.NotProved = append(r.NotProved, "that the log has no further entries about "+m.Query.String())
 	}

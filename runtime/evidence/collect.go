@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -121,6 +122,10 @@ func (l *collector) collect(q Query) error {
 	if err := l.read(api.EntryQuery{Ticket: q.Ticket, Run: q.Run, Since: q.Since, Until: q.Until}); err != nil {
 		return err
 	}
+	alone := q == Query{Ticket: q.Ticket} || q == Query{Run: q.Run}
+	if len(l.found) == 0 && !alone {
+		return nil // a ticket and a run are also what became of themselves
+	}
 	if q.Ticket != "" {
 		if err := l.read(api.EntryQuery{Resource: "ticket/" + q.Ticket}); err != nil {
 			return err
@@ -156,7 +161,8 @@ func (l *collector) follow(e api.EntryRecord) error {
 		}
 	}
 	if _, ok := l.found[e.Plan]; e.Plan > 0 && !ok {
-		return l.page(api.EntryQuery{Cursor: fmt.Sprint(e.Plan + 1), Limit: 1}, nil)
+		_, _, err := l.page(api.EntryQuery{Cursor: fmt.Sprint(e.Plan + 1), Limit: 1}, e.Plan+1)
+		return err
 	}
 	return nil
 }
@@ -168,31 +174,39 @@ func (l *collector) read(q api.EntryQuery) error {
 	}
 	l.asked[q] = true
 	q.Limit = api.MaxPageSize
-	for {
-		next := ""
-		if err := l.page(q, &next); err != nil || next == "" {
+	for before := int64(math.MaxInt64); ; {
+		next, oldest, err := l.page(q, before)
+		if err != nil || next == "" {
 			return err
 		}
-		q.Cursor = next
+		if oldest == before {
+			return errPages
+		}
+		q.Cursor, before = next, oldest
 	}
 }
 
-func (l *collector) page(q api.EntryQuery, next *string) error {
+// errPages keeps a server that makes no headway from being asked for ever.
+var errPages = errors.New("the pages of entries do not go from newest to oldest")
+
+// page reads a page of entries that are all older than before. It returns where the next
+// begins, "" after the last, and the oldest entry.
+func (l *collector) page(q api.EntryQuery, before int64) (next string, oldest int64, err error) {
 	q.IncludeEvidence = true
 	list, err := l.client.Entries(l.ctx, q)
 	if err != nil {
-		return err
+		return "", before, err
 	}
 	for _, e := range list.Items {
-		if e.Seq < l.size { // the log may have grown since
+		if e.Seq < 0 || e.Seq >= before {
+			return "", before, errPages
+		}
+		if before = e.Seq; e.Seq < l.size { // the log may have grown since
 			l.found[e.Seq] = e
 		}
 	}
 	if len(l.found) > MaxEntries {
-		return fmt.Errorf("more than %d entries match; ask for a shorter time with since and until", MaxEntries)
+		return "", before, fmt.Errorf("more than %d entries match; ask for a shorter time with since and until", MaxEntries)
 	}
-	if next != nil {
-		*next = list.Next
-	}
-	return nil
+	return list.Next, before, nil
 }

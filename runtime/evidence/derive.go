@@ -75,8 +75,10 @@ func recordOf(p *audit.Proof) (e api.EntryRecord, err error) {
 
 // ticketState is a ticket as the last of its entries in a bundle left it.
 type ticketState struct {
-	// Seq is that entry.
+	// Seq is that entry, and Later the first after it whose body is not here: what
+	// became of the ticket since is not known.
 	Seq    int64  `json:"seq"`
+	Later  int64  `json:"later_without_body,omitzero"`
 	Ticket ticket `json:"ticket"`
 }
 
@@ -107,7 +109,18 @@ type approval struct {
 func ticketsOf(entries []api.EntryRecord) ([]ticketState, error) {
 	last := map[string]ticketState{}
 	for _, e := range entries {
-		if e.Type != string(audit.TypeTicket) || e.Outcome != audit.OutcomeOK || e.Body == nil || e.Body.After == nil {
+		if e.Type != string(audit.TypeTicket) || e.Outcome != audit.OutcomeOK {
+			continue
+		}
+		if e.Body == nil {
+			id := strings.TrimPrefix(e.Resource, "ticket/")
+			if s, ok := last[id]; ok && s.Later == 0 {
+				s.Later = e.Seq
+				last[id] = s
+			}
+			continue
+		}
+		if e.Body.After == nil {
 			continue
 		}
 		s := ticketState{Seq: e.Seq}

@@ -25,7 +25,7 @@ type verifyFlags struct {
 	depth, resumeFile        string
 	// checkpoint and archive are what is kept outside of the log.
 	checkpoint, archive string
-	jobs                     int
+	jobs                int
 }
 
 func newVerify(c *cli) *cobra.Command {

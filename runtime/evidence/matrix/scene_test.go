@@ -1,0 +1,187 @@
+package matrix
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/client"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/daemon"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/evidence"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/runtimetest"
+)
+
+// scene is a log at three times, and what others kept of it at the second. Nothing in it
+// is ever changed: attacks are made on copies.
+type scene struct {
+	// early, then and now are data directories of a node that is stopped: of a backup, of
+	// T1, when everybody took what they keep, and of T2, which only the node has seen.
+	early, then, now string
+	signer           *audit.Signer
+	// token is an operator's.
+	token string
+	// old is an entry in the first tile. replaced made a state of pool/web that is not
+	// the current one, before T1, and later one after it. current made the state that
+	// pool/api has.
+	old, replaced, current, later int64
+	kept                          keepsakes
+}
+
+// keepsakes are what others keep of a log, out of its operator's reach.
+type keepsakes struct {
+	// key is the log's public key.
+	key string
+	// checkpoint is what `auditlb checkpoint` printed, seen what is in a Terraform state.
+	checkpoint []byte
+	seen       client.Seen
+	// proof is of one entry, bundle of the ticket that it was made under.
+	proof, bundle []byte
+	// witness is the data directory of a witness that has cosigned.
+	witness string
+}
+
+// filled is the size that the log begins with: more than a tile.
+const filled = 300
+
+// ticketID is the ticket that the attacked entry was made under.
+const ticketID = "CHG-1042"
+
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	s := &scene{old: 100, early: t.TempDir(), then: t.TempDir(), now: t.TempDir()}
+	r := runtimetest.Start(t, runtimetest.Filled(filled))
+	r.OpenTicket(t, api.TicketRequest{ID: ticketID})
+	s.token = r.Operator
+	put := func(name string, n int) int64 {
+		t.Helper()
+		pre := client.IfPresent()
+		if n == 1 {
+			pre = client.IfAbsent()
+		}
+		pool := lb.NewPool()
+		pool.Owner = "edge"
+		pool.Members = map[string]lb.Member{"a": lb.NewMember(fmt.Sprintf("10.0.0.%d:80", n))}
+		o, err := r.Client(t, client.Config{Ticket: ticketID}).Put(t.Context(), lb.Address{Kind: lb.KindPool, Name: name}, pool, pre)
+		must(t, err)
+		return o.Revision
+	}
+	// A stopped node is copied, and started again.
+	copied := func(to string) { r.Restart(t, func(t testing.TB, r *runtimetest.Runtime) { copyDir(t, r.Dir, to) }) }
+
+	put("web", 1)
+	copied(s.early)
+	s.replaced = put("web", 2)
+	s.current = put("api", 1)
+	put("web", 3)
+	s.kept.witness = newWitness(t)
+	_, err := bring(t, s.kept.witness, r.Daemon.Controller.PublicKey(), shown{r.Daemon.Store, func(text []byte) error {
+		return r.Daemon.Store.Keep(t.Context(), daemon.CosignedKey, text)
+	}})
+	must(t, err)
+	s.kept.take(t, r.Client(t, client.Config{}), s.replaced)
+	copied(s.then)
+	s.later = put("web", 4)
+	for n := range 6 {
+		put("web", 5+n)
+	}
+	copied(s.now)
+	s.signer = signerOf(t, s.now)
+	return s
+}
+
+// take keeps what a log shows now.
+func (k *keepsakes) take(t *testing.T, c *client.Client, seq int64) {
+	t.Helper()
+	log, err := c.Log(t.Context())
+	must(t, err)
+	k.key, k.checkpoint = log.PublicKey, []byte(log.Checkpoint)
+	k.seen, err = c.LogHistory("").Latest(t.Context())
+	must(t, err)
+	k.proof, err = c.Proof(t.Context(), seq)
+	must(t, err)
+	b, err := evidence.Collect(t.Context(), c, evidence.Query{Ticket: ticketID}, "test", nil)
+	must(t, err)
+	k.bundle = zipped(t, b)
+}
+
+func zipped(t *testing.T, b *evidence.Bundle) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	must(t, b.Write(&out))
+	return out.Bytes()
+}
+
+func unzipped(t *testing.T, text []byte) (*evidence.Bundle, map[string][]byte) {
+	t.Helper()
+	b, derived, err := evidence.Read(bytes.NewReader(text), int64(len(text)))
+	must(t, err)
+	return b, derived
+}
+
+func parsed(t *testing.T, text []byte) audit.Proof {
+	t.Helper()
+	p, err := audit.ParseProof(text)
+	must(t, err)
+	return p
+}
+
+// signerOf is the log's key, as whoever has the data directory has it.
+func signerOf(t *testing.T, dir string) *audit.Signer {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "log.key"))
+	must(t, err)
+	keys := strings.Fields(string(text))
+	s, err := audit.NewSigner(keys[0], keys[1])
+	must(t, err)
+	return s
+}
+
+// publicKey is the key that a data directory says is the log's.
+func publicKey(t *testing.T, dir string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, daemon.PublicKeyName))
+	must(t, err)
+	return strings.TrimSpace(string(text))
+}
+
+func verifier(t *testing.T, vkey string) note.Verifier {
+	t.Helper()
+	v, err := note.NewVerifier(vkey)
+	must(t, err)
+	return v
+}
+
+// copyOf copies a data directory, to be attacked.
+func copyOf(t *testing.T, dir string) string {
+	t.Helper()
+	to := t.TempDir()
+	copyDir(t, dir, to)
+	return to
+}
+
+// copyDir copies what a node keeps, or a witness, but for locks.
+func copyDir(t testing.TB, from, to string) {
+	t.Helper()
+	must(t, os.CopyFS(to, os.DirFS(from)))
+	locks, err := filepath.Glob(filepath.Join(to, "*.lock"))
+	must(t, err)
+	for _, path := range slices.Concat(locks) {
+		must(t, os.Remove(path))
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
