@@ -78,7 +78,7 @@ type Client struct {
 	cfg  Config
 	// sessions is nil for a client with a token.
 	sessions *sessions
-	// checkpoint is the newest that came with an answer, not checked.
+	// checkpoint is the newest that came with an answer.
 	checkpoint observed
 }
 

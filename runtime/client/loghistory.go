@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,6 +27,8 @@ type LogHistory struct {
 	log    *api.Log
 	head   audit.Checkpoint
 	tree   *Tree
+	// read is log and head, when they were read.
+	read   Seen
 	judged map[Seen]error
 }
 
@@ -45,19 +48,15 @@ func (h *LogHistory) Latest(ctx context.Context) (Seen, error) {
 	if err := h.load(ctx, 0); err != nil {
 		return Seen{}, err
 	}
-	seen := h.seen()
-	key, err := note.NewVerifier(h.log.PublicKey)
-	if err != nil {
-		return Seen{}, err
-	}
-	if cp, err := audit.OpenCheckpoint(h.client.checkpoint.newest(), key); err == nil && cp.Size > h.head.Size {
-		seen.Checkpoint = string(cp.Note)
+	seen := h.read
+	if cp := h.client.checkpoint.newest(); cp.Size > h.head.Size && cp.Origin == h.head.Origin {
+		seen.Checkpoint, seen.At = string(cp.Note), h.seen(h.log).At
 	}
 	return seen, nil
 }
 
-func (h *LogHistory) seen() Seen {
-	return Seen{PublicKey: h.log.PublicKey, Checkpoint: h.log.Checkpoint, At: h.now().UTC().Truncate(time.Second)}
+func (h *LogHistory) seen(log *api.Log) Seen {
+	return Seen{PublicKey: log.PublicKey, Checkpoint: log.Checkpoint, At: h.now().UTC().Truncate(time.Second)}
 }
 
 // Log reads the log's name, key and newest checkpoint. It is a continuation of
@@ -88,12 +87,13 @@ func (h *LogHistory) Contains(ctx context.Context, checkpoint string) error {
 	if kept.Origin != h.head.Origin {
 		return fmt.Errorf("%w: it is of the log %q, and this is %q", audit.ErrBadCheckpoint, kept.Origin, h.head.Origin)
 	}
-	return h.about(h.has(ctx, kept), seen, kept)
+	return h.about(h.tree.has(ctx, kept), seen, kept)
 }
 
 // Check returns nil when the log has what was seen of it, a [*HistoryError] when
-// it has not, and any other error when that could not be found out. What was seen
-// under another name is let go when the pin is the key of the new name.
+// it has not, and any other error when that could not be found out: one that wraps
+// [ErrUnreadable] when what was seen is not what a log signed. What was seen under
+// another name is let go when the pin is the key of the new name.
 func (h *LogHistory) Check(ctx context.Context, seen Seen) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -116,64 +116,50 @@ func (h *LogHistory) check(ctx context.Context, seen Seen) error {
 	if err := h.load(ctx, before.Size); err != nil {
 		return h.about(err, seen, before)
 	}
-	if kind, restart := h.vouched(seen, before); kind != "" {
-		return h.about(&HistoryError{Kind: kind, Restart: restart}, seen, before)
+	if before.Origin != h.head.Origin && h.pin != "" {
+		return nil // load has held the log to the pin: let go
 	}
-	if before.Origin != h.head.Origin {
-		return nil // let go
+	if err := vouched(seen.PublicKey, before.Origin, h.log, h.head); err != nil {
+		return h.about(err, seen, before)
 	}
-	return h.about(h.has(ctx, before), seen, before)
+	return h.about(h.tree.has(ctx, before), seen, before)
 }
 
-// has returns nil when the log has the tree that a checkpoint of it signs.
-func (h *LogHistory) has(ctx context.Context, before audit.Checkpoint) error {
-	if before.Size > h.head.Size {
-		return &HistoryError{Kind: RolledBack}
-	}
-	root, err := h.tree.RootAt(ctx, before.Size)
-	if err == nil && root != before.Root {
-		err = &HistoryError{Kind: Rewritten}
-	}
-	return err
-}
-
-// about completes an error with what was seen and what is.
+// about completes an error with what was seen and what is, unless it is of what was
+// read before.
 func (h *LogHistory) about(err error, seen Seen, before audit.Checkpoint) error {
 	var wrong *HistoryError
-	if errors.As(err, &wrong) {
+	if errors.As(err, &wrong) && wrong.Seen == (Seen{}) {
 		wrong.Seen, wrong.SeenSize = seen, before.Size
-		if h.log != nil {
-			wrong.Now, wrong.NowSize = h.seen(), h.head.Size
+		if wrong.Now == (Seen{}) && h.log != nil {
+			wrong.Now, wrong.NowSize = h.read, h.head.Size
 		}
 	}
 	return err
 }
 
-// vouched says whether the key that was seen leads to the log's, or "".
-func (h *LogHistory) vouched(seen Seen, before audit.Checkpoint) (HistoryKind, *api.LogRestart) {
-	if seen.PublicKey == h.log.PublicKey {
-		return "", nil
-	}
-	if before.Origin != h.head.Origin {
-		if h.pin != "" {
-			return "", nil // load has held the log to the pin
+// vouched returns nil when the key that was seen leads to the log's, and otherwise a
+// [*HistoryError]: Restarted when the log says of itself that it was, from the name
+// that was seen to the one it has.
+func vouched(key, origin string, log *api.Log, head audit.Checkpoint) error {
+	if origin == head.Origin {
+		if key == log.PublicKey || leads(key, log) {
+			return nil
 		}
-		for i := len(h.log.Restarts) - 1; i >= 0; i-- {
-			return Restarted, &h.log.Restarts[i]
-		}
-		return Unsigned, nil
+		return &HistoryError{Kind: Unsigned}
 	}
-	if !leads(seen.PublicKey, h.log) {
-		return Unsigned, nil
+	from := func(r api.LogRestart) bool { return r.PreviousOrigin == origin }
+	if last := len(log.Restarts) - 1; last >= 0 && log.Restarts[last].Origin == head.Origin && slices.ContainsFunc(log.Restarts, from) {
+		return &HistoryError{Kind: Restarted, Restart: &log.Restarts[last]}
 	}
-	return "", nil
+	return &HistoryError{Kind: Unsigned}
 }
 
 // leads reports whether a key, or one that it vouches for, signed the log's
 // checkpoint.
 func leads(key string, log *api.Log) bool {
 	trust, err := audit.NewTrust(key)
-	if err != nil {
+	if err != nil || len(log.Rotations) > audit.MaxRotations {
 		return false
 	}
 	for _, text := range log.Rotations {
@@ -187,7 +173,7 @@ func leads(key string, log *api.Log) bool {
 }
 
 // load reads the log's newest checkpoint, unless one is at hand that has so many
-// entries. What was read before must be part of it.
+// entries. What was read before must be part of it, or it stays what the log is held to.
 func (h *LogHistory) load(ctx context.Context, size int64) error {
 	if h.log != nil && h.head.Size >= size {
 		return nil
@@ -204,13 +190,35 @@ func (h *LogHistory) load(ctx context.Context, size int64) error {
 	if err != nil {
 		return &HistoryError{Kind: Unsigned}
 	}
+	// What the checkpoint says is signed; what stands beside it is not.
+	log.Origin, log.Size, log.Root = head.Origin, head.Size, head.Root.String()
+	if _, err := audit.OpenCheckpoint([]byte(log.Cosigned), key); err != nil {
+		log.Cosigned = ""
+	}
 	if h.pin != "" && !leads(h.pin, log) {
-		return &HistoryError{Kind: Unsigned}
+		return &HistoryError{Kind: Unsigned, Now: h.seen(log), NowSize: head.Size}
 	}
-	before, known := h.head, h.log != nil
-	h.log, h.head, h.tree = log, head, h.client.Tree(head)
-	if known {
-		return h.has(ctx, before)
+	tree := h.client.Tree(head)
+	if h.log != nil {
+		if err := h.goesOn(ctx, log, tree); err != nil {
+			return err
+		}
 	}
+	h.log, h.head, h.tree, h.read = log, head, tree, h.seen(log)
+	h.client.checkpoint.believe(key)
 	return nil
+}
+
+// goesOn returns nil when what was read now is a continuation of what was before.
+func (h *LogHistory) goesOn(ctx context.Context, log *api.Log, tree *Tree) error {
+	err := vouched(h.log.PublicKey, h.head.Origin, log, tree.head)
+	if err == nil {
+		err = tree.has(ctx, h.head)
+	}
+	var wrong *HistoryError
+	if errors.As(err, &wrong) {
+		wrong.Seen, wrong.SeenSize = h.read, h.head.Size
+		wrong.Now, wrong.NowSize = h.seen(log), tree.head.Size
+	}
+	return err
 }

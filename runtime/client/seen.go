@@ -1,6 +1,7 @@
 package client
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -20,15 +21,19 @@ type Seen struct {
 	At time.Time `json:"at"`
 }
 
-// Open checks the signature and reads what was seen.
+// ErrUnreadable means that what was kept as seen is not a checkpoint signed by the key
+// beside it: it was damaged where it was kept, and says nothing of the log.
+var ErrUnreadable = errors.New("what was seen of the log is not readable")
+
+// Open checks the signature and reads what was seen. Its errors wrap [ErrUnreadable].
 func (s Seen) Open() (audit.Checkpoint, error) {
 	key, err := note.NewVerifier(s.PublicKey)
 	if err != nil {
-		return audit.Checkpoint{}, fmt.Errorf("what was seen of the log is not readable: %w", err)
+		return audit.Checkpoint{}, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	cp, err := audit.OpenCheckpoint([]byte(s.Checkpoint), key)
 	if err != nil {
-		return audit.Checkpoint{}, fmt.Errorf("what was seen of the log is not readable: %w", err)
+		return audit.Checkpoint{}, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	return cp, nil
 }
@@ -81,7 +86,11 @@ func (e *HistoryError) Error() string {
 		return fmt.Sprintf("the change log was restarted under the name %s by %s at %s (%s): %s under the name before",
 			e.Restart.Origin, e.Restart.Actor, e.Restart.Time.UTC().Format(time.RFC3339), e.Restart.Reason, seen)
 	case Unsigned:
-		return "the change log is not signed by the key that is trusted, nor by one that it vouches for: " + seen
+		const text = "the change log is not signed by the key that is trusted, nor by one that it vouches for"
+		if e.SeenSize == 0 {
+			return text
+		}
+		return text + ": " + seen
 	}
 	return "the change log's tree is not the one that its own checkpoint signs"
 }

@@ -4,49 +4,57 @@ import (
 	"context"
 	"encoding/base64"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 )
 
-// observed is the newest checkpoint that came with an answer.
+// maxObserved bounds a checkpoint in a header, in base64.
+const maxObserved = 32 << 10
+
+// observed is the newest checkpoint that came with an answer and is signed by the
+// log's key. Before that is known nothing is kept.
 type observed struct {
-	mu   sync.Mutex // guards what follows
-	size int64
-	note []byte
+	mu  sync.Mutex // guards what follows
+	key note.Verifier
+	cp  audit.Checkpoint
+}
+
+// believe sets the log's key.
+func (o *observed) believe(key note.Verifier) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.key = key
 }
 
 func (o *observed) observe(h http.Header) {
 	text := h.Get(api.HeaderCheckpoint)
-	if text == "" {
+	if text == "" || len(text) > maxObserved {
 		return
 	}
-	note, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		return
-	}
-	_, rest, _ := strings.Cut(string(note), "\n")
-	line, _, _ := strings.Cut(rest, "\n")
-	size, err := strconv.ParseInt(line, 10, 64)
+	signed, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
 		return
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if size > o.size {
-		o.size, o.note = size, note
+	if o.key == nil {
+		return
+	}
+	if cp, err := audit.OpenCheckpoint(signed, o.key); err == nil && cp.Size > o.cp.Size {
+		o.cp = cp
 	}
 }
 
-func (o *observed) newest() []byte {
+func (o *observed) newest() audit.Checkpoint {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.note
+	return o.cp
 }
 
 // tileCache reads tiles of hashes and keeps those that were checked. It
@@ -112,6 +120,19 @@ func (t *Tree) RootAt(ctx context.Context, size int64) (tlog.Hash, error) {
 	}
 	root, err := tlog.TreeHash(size, t.reader(ctx))
 	return root, t.explain(err)
+}
+
+// has returns nil when the tree has the one that another checkpoint of its log signs,
+// and otherwise a [*HistoryError].
+func (t *Tree) has(ctx context.Context, before audit.Checkpoint) error {
+	if before.Size > t.head.Size {
+		return &HistoryError{Kind: RolledBack}
+	}
+	root, err := t.RootAt(ctx, before.Size)
+	if err == nil && root != before.Root {
+		err = &HistoryError{Kind: Rewritten}
+	}
+	return err
 }
 
 // Prove returns the path from an entry to the checkpoint's root.
