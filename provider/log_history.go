@@ -21,8 +21,9 @@ type connection struct {
 	*client.Client
 	history *client.LogHistory
 	// complained is set once it was reported that the log's history is not what
-	// it was: every object would say the same.
-	complained atomic.Bool
+	// it was, and unknown once that this could not be found out: every object would
+	// say the same.
+	complained, unknown atomic.Bool
 }
 
 // privateSeen is the key in a resource's private state of what was seen of the log.
@@ -39,14 +40,21 @@ type (
 	}
 )
 
-// remember keeps the log's newest checkpoint with an object that was written.
+// remember keeps the log's newest checkpoint with an object that was written. That it
+// can't be had just now is a warning: the object is there, and an error would have it
+// replaced.
 func (c *connection) remember(ctx context.Context, private privateWriter, diags *diag.Diagnostics) {
 	seen, err := c.history.Latest(ctx)
-	if err != nil {
+	var wrong *client.HistoryError
+	switch {
+	case err == nil:
+		c.keep(ctx, private, seen, diags)
+	case errors.As(err, &wrong):
 		c.complain(diags, err)
-		return
+	case !c.unknown.Swap(true):
+		diags.AddWarning("The change log's checkpoint was not kept",
+			"What was done is done, but a later run can't tell by it whether the log was rolled back. The next refresh keeps one. The cause: "+err.Error()+".")
 	}
-	c.keep(ctx, private, seen, diags)
 }
 
 func (c *connection) keep(ctx context.Context, private privateWriter, seen client.Seen, diags *diag.Diagnostics) {
@@ -61,27 +69,53 @@ func (c *connection) keep(ctx context.Context, private privateWriter, seen clien
 // checkHistory holds the log to what was seen of it when an object was written.
 // Where nothing was, as after an import, what is seen now is kept. To is nil
 // where private state can't be written. It reports whether the log is what it was.
+//
+// What can't be read is as good as nothing, with a warning: it says nothing of the log,
+// and who can damage it in the state can take it away as well.
 func (c *connection) checkHistory(ctx context.Context, from privateReader, to privateWriter, diags *diag.Diagnostics) bool {
 	value, found := from.GetKey(ctx, privateSeen)
 	diags.Append(found...)
-	var seen client.Seen
-	if len(value) == 0 || json.Unmarshal(value, &seen) != nil {
+	err := errNothingSeen
+	if len(value) > 0 {
+		err = c.checkSeen(ctx, value)
+	}
+	switch {
+	case errors.Is(err, client.ErrUnreadable):
+		diags.AddWarning("What was seen of the change log can't be read",
+			"What the state kept of the log with this object is damaged, and says nothing of it. From the next refresh on the log is held to what is seen then.")
+		fallthrough
+	case errors.Is(err, errNothingSeen):
 		if to != nil {
 			c.remember(ctx, to, diags)
 		}
 		return true
-	}
-	err := c.history.Check(ctx, seen)
-	if err != nil {
+	case err != nil:
 		c.complain(diags, err)
 	}
 	return err == nil
 }
 
-// complain reports once that the log's history is not what it was, or could not
-// be checked.
+// errNothingSeen means that a state has nothing that the log could be held to.
+var errNothingSeen = errors.New("nothing was seen of the log")
+
+// checkSeen is [client.LogHistory.Check] for what a private state keeps.
+func (c *connection) checkSeen(ctx context.Context, value []byte) error {
+	var seen client.Seen
+	if json.Unmarshal(value, &seen) != nil {
+		return client.ErrUnreadable
+	}
+	return c.history.Check(ctx, seen)
+}
+
+// complain reports once that the log's history is not what it was, and once that it
+// could not be checked.
 func (c *connection) complain(diags *diag.Diagnostics, err error) {
-	if !c.complained.Swap(true) {
+	var wrong *client.HistoryError
+	said := &c.unknown
+	if errors.As(err, &wrong) {
+		said = &c.complained
+	}
+	if !said.Swap(true) {
 		addHistoryError(diags, err)
 	}
 }
@@ -104,7 +138,7 @@ func addHistoryError(diags *diag.Diagnostics, err error) {
 	switch wrong.Kind {
 	case client.Restarted:
 		diags.AddError("The change log was restarted", detail+fmt.Sprintf(
-			" The log says so itself, in entry %d. Changes that were made after the state it went back to are lost, so review the plan with care. To accept it, set log_public_key in the provider block to its key:\n\n%s",
+			" Whoever answers now says so, in entry %d of this log: it is no proof, so ask who runs the balancer. Changes that were made after the state it went back to are lost, so review the plan with care. To accept it, set log_public_key in the provider block to its key:\n\n%s",
 			wrong.Restart.Seq, wrong.Restart.PublicKey))
 	case client.Unsigned:
 		diags.AddError("The change log is not signed by a trusted key", detail+

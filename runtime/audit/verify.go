@@ -144,29 +144,6 @@ func (p *pacer) turn(do func() error) error {
 	return err
 }
 
-// resume goes on from where an earlier verification was, if the stored tree
-// still is what it was then; otherwise the walk begins with the first entry.
-func (w *walk) resume(ctx context.Context, cp Checkpoint, before *kept) error {
-	if cp.Size < before.seen.Size {
-		w.find(-1, "", fmt.Sprintf("the log has %d entries, but had %d when it was verified before, at %s: the log was rolled back",
-			cp.Size, before.seen.Size, before.At.Format(time.RFC3339)))
-		return nil
-	}
-	w.seen = before.seen
-	stored, err := LoadTree(before.Size, HashReader(ctx, w.src))
-	if err != nil {
-		return err
-	}
-	if verified := before.tree(); !sameEdge(&stored, &verified) {
-		w.find(-1, "", fmt.Sprintf("the stored tree at size %d is not the one that was verified before, at %s: the log was altered since",
-			before.Size, before.At.Format(time.RFC3339)))
-		return nil
-	}
-	before.restore(w)
-	w.resumed = &Resumed{Size: before.Size, Began: before.Began, At: before.At}
-	return nil
-}
-
 // catchUp follows a log that grew while it was verified: it walks the entries
 // written since, and then compares the rows of current state that came from them.
 func (w *walk) catchUp(ctx context.Context, from Checkpoint, v note.Verifier, later []Current) (Checkpoint, error) {

@@ -42,10 +42,11 @@ type batch struct {
 	exchanged map[string]int
 	windows   windows
 	compiled  compiled
-	// next is the key that this batch changes to; it signs beside the old one. marks
-	// is set when the batch moves the point from which a start verifies.
-	next  *audit.Signer
-	marks bool
+	// next is the key that this batch changes to, in the entry rotated; it signs beside
+	// the old one. marks is set when the batch moves the point from which a start verifies.
+	next    *audit.Signer
+	rotated int64
+	marks   bool
 	// revision is the entry that last changed an object, once one did.
 	revision int64
 	// committed run after the commit, finished in any case.
@@ -162,6 +163,9 @@ func (b *batch) append(call Call, subject Subject, d draft) (Outcome, error) {
 	b.records[e.Seq] = record
 	b.add.Records = append(b.add.Records, record)
 	b.count(&e)
+	if d.next != nil {
+		b.next, b.rotated = d.next, e.Seq
+	}
 	b.add.Hashes = append(b.add.Hashes, b.tree.Append(record.LeafHash())...)
 	b.add.Secrets = append(b.add.Secrets, d.secrets...)
 	if e.ChangesState() {

@@ -106,6 +106,8 @@ type draft struct {
 	// object is what the entry makes of an object, to be laid over the batch's
 	// view; without an After in the body it is a deletion.
 	object *Object
+	// next is the key that the entry names for what is signed from then on.
+	next *audit.Signer
 	// existing answers the call with an entry that stands already: nothing is
 	// recorded.
 	existing *Outcome

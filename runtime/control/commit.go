@@ -74,6 +74,7 @@ func (c *Controller) try(ctx context.Context, calls []*request) (results []resul
 		if err := c.load(ctx); err != nil {
 			return nil, fmt.Errorf("%w: reload: %w", ErrLogUnavailable, err)
 		}
+		c.settleKey()
 		c.stale = false
 		c.opts.Publisher.Publish(c.config)
 	}
@@ -136,6 +137,7 @@ func (c *Controller) write(ctx context.Context, b *batch) error {
 			return c.failed(err)
 		}
 		if err := b.tx.Commit(ctx, cp.Size, cp.Note); err != nil {
+			c.unsettled = b.next
 			return c.failed(err)
 		}
 		// Invariant: the tree in memory is the committed one.
@@ -160,7 +162,7 @@ func (b *batch) mark(cp audit.Checkpoint) error {
 		return nil
 	}
 	if b.next != nil {
-		if err := b.tx.Keep(b.ctx, fmt.Sprint(keptRotation, cp.Size-1), cp.Note); err != nil {
+		if err := b.tx.Keep(b.ctx, fmt.Sprint(keptRotation, b.rotated), cp.Note); err != nil {
 			return err
 		}
 	}

@@ -95,6 +95,8 @@ type Controller struct {
 	// stale is set when a commit's result is not known: memory must be loaded
 	// from the store again before the next batch.
 	stale bool
+	// unsettled is the key that the commit changed to whose result is not known.
+	unsettled *audit.Signer
 	// broken is set for good when the disk failed to sync.
 	broken bool
 }

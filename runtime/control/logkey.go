@@ -16,24 +16,33 @@ import (
 // old key can follow. The new key must be of the same origin and already be
 // kept where the next start finds it. Why says why it is changed.
 func (c *Controller) RotateKey(ctx context.Context, call Call, next *audit.Signer, why string) (Outcome, error) {
-	current := c.signer.Load()
-	if next.Origin() != current.Origin() {
-		return Outcome{}, fmt.Errorf("the new key is for %q, and the log is %q: an origin is for good", next.Origin(), current.Origin())
-	}
-	if next.PublicKey() == current.PublicKey() {
-		return Outcome{}, errors.New("the new key is the one in use")
-	}
 	return c.submit(ctx, call, Subject{audit.ResourceLog, audit.OpRotate}, 0, func(b *batch) (draft, error) {
-		if b.next != nil {
+		current := c.signer.Load() // which no other batch changes meanwhile
+		switch {
+		case next.Origin() != current.Origin():
+			return draft{}, fmt.Errorf("the new key is for %q, and the log is %q: an origin is for good", next.Origin(), current.Origin())
+		case next.PublicKey() == current.PublicKey():
+			return draft{}, errors.New("the new key is the one in use")
+		case b.next != nil:
 			return draft{}, errors.New("the key is being changed already")
 		}
 		after, err := lb.Canonical(audit.LogKey{Origin: next.Origin(), PublicKey: next.PublicKey(), PreviousKey: current.PublicKey(), Reason: Recordable(why, maxReason)})
 		if err != nil {
 			return draft{}, err
 		}
-		b.next = next
-		return draft{kind: audit.TypeSystem, body: audit.Body{After: after}}, nil
+		return draft{kind: audit.TypeSystem, body: audit.Body{After: after}, next: next}, nil
 	})
+}
+
+// settleKey finds out whether a change of key took effect whose commit said that it
+// failed: then both keys signed the head, and the new one is the key.
+func (c *Controller) settleKey() {
+	if next := c.unsettled; next != nil {
+		if _, err := audit.OpenCheckpoint(c.note, next.Verifier()); err == nil {
+			c.signer.Store(next)
+		}
+	}
+	c.unsettled = nil
 }
 
 // maxReason bounds why something was done to the log, in bytes.

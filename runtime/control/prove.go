@@ -102,8 +102,13 @@ func (c *Controller) Rotations(ctx context.Context) ([]audit.Proof, error) {
 		if err != nil {
 			return err
 		}
-		// Its signatures are for who checks the proof; here only its size counts.
-		p, err := c.proof(ctx, row, audit.Checkpoint{Size: e.Seq + 1, Note: note})
+		// Its signatures are for who checks the proof. Other entries of the same commit
+		// may be in its tree.
+		cp, err := audit.ReadCheckpoint(note)
+		if err != nil {
+			return nil //nolint:nilerr // it was lost beside the log: nobody can follow over it
+		}
+		p, err := c.proof(ctx, row, cp)
 		out = append(out, p)
 		return err
 	})

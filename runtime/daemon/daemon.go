@@ -54,9 +54,10 @@ type Daemon struct {
 	scheme     string
 	failed     chan error
 	closing    sync.Once
-	// seen is the checkpoint that is kept as the last one seen. It belongs to
-	// keepSeeing, and to close after that.
-	seen []byte
+	// seen is the checkpoint that is kept as the last one seen; unseeing is set while
+	// none can be kept. They belong to keepSeeing.
+	seen     []byte
+	unseeing bool
 }
 
 // flushTimeout bounds how long stopping waits for evidence to be written back.

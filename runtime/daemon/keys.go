@@ -84,7 +84,7 @@ func makeSigningKey(c Config) error {
 	if err != nil {
 		return err
 	}
-	return writeNew(c.Log.KeyFile, text, 0o600)
+	return replaceFile(c.Log.KeyFile, text, 0o600) // there is none yet, and never half of one
 }
 
 // signingKey makes a key for an origin, as its file has it.
@@ -110,7 +110,7 @@ func loadBox(c Config, newLog bool) (*agebox.Box, error) {
 	if errors.Is(err, fs.ErrNotExist) && newLog {
 		if text, err = agebox.Generate(); err == nil {
 			text += "\n"
-			err = writeNew(c.Secrets.KeyFile, text, 0o600)
+			err = replaceFile(c.Secrets.KeyFile, text, 0o600)
 		}
 	}
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 )
 
@@ -67,11 +69,15 @@ func checkLastSeen(ctx context.Context, path string, src audit.Source, head audi
 	if seen.Origin != head.Origin || seen.Size > head.Size {
 		return wrong
 	}
-	tree, err := audit.LoadTree(seen.Size, audit.HashReader(ctx, src))
-	if err != nil {
-		return err
+	if seen.Size == 0 {
+		return nil
 	}
-	if tree.Root() != seen.Root {
+	// The proof leads from one root to the other, whatever hashes are stored.
+	proof, err := tlog.ProveTree(head.Size, seen.Size, audit.HashReader(ctx, src))
+	if err != nil {
+		return fmt.Errorf("hold the log to the last checkpoint that this node saw: %w", err)
+	}
+	if tlog.CheckTree(proof, head.Size, head.Root, seen.Size, seen.Root) != nil {
 		return wrong
 	}
 	return nil
@@ -81,6 +87,7 @@ func checkLastSeen(ctx context.Context, path string, src audit.Source, head audi
 func (d *Daemon) keepSeeing(ctx context.Context) {
 	tick := time.NewTicker(lastSeenEvery)
 	defer tick.Stop()
+	defer d.seeNow()
 	for {
 		d.seeNow()
 		select {
@@ -98,8 +105,11 @@ func (d *Daemon) seeNow() {
 		return
 	}
 	if err := replaceFile(d.config.lastSeenFile(), string(note), 0o600); err != nil {
-		d.logger.Warn("newest checkpoint not kept", "error", err)
+		if !d.unseeing {
+			d.logger.Warn("newest checkpoint not kept; it is tried again", "error", err)
+		}
+		d.unseeing = true
 		return
 	}
-	d.seen = note
+	d.seen, d.unseeing = note, false
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
@@ -29,18 +30,25 @@ func settleNextKey(c Config, head []byte) error {
 	if err != nil {
 		return err
 	}
-	if _, err := audit.OpenCheckpoint(head, next.Verifier()); err == nil {
-		return installNextKey(c)
+	cp, err := audit.OpenCheckpoint(head, next.Verifier())
+	if err != nil {
+		return os.Remove(nextKeyFile(c))
 	}
-	return os.Remove(nextKeyFile(c))
+	return installNextKey(c, cp)
 }
 
-// installNextKey puts the new key in place of the old, which is gone then.
-func installNextKey(c Config) error {
+// installNextKey puts the new key in place of the old, which is gone then. Head is a
+// checkpoint that the new one signed. Under another name it is all that this node has seen.
+func installNextKey(c Config, head audit.Checkpoint) error {
+	if old, err := readSigner(c.Log.KeyFile); err != nil || old.Origin() != head.Origin {
+		if err := replaceFile(c.lastSeenFile(), string(head.Note), 0o600); err != nil {
+			return fmt.Errorf("keep what this node sees of the log: %w", err)
+		}
+	}
 	if err := os.Rename(nextKeyFile(c), c.Log.KeyFile); err != nil {
 		return fmt.Errorf("put the log's new key in place: %w", err)
 	}
-	return syncDir(c.DataDir)
+	return syncDir(filepath.Dir(c.Log.KeyFile))
 }
 
 // makeNextKey makes a new key for an origin and keeps it beside the one in use.
@@ -49,7 +57,7 @@ func makeNextKey(c Config, origin string) (*audit.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := writeNew(nextKeyFile(c), text, 0o600); err != nil {
+	if err := replaceFile(nextKeyFile(c), text, 0o600); err != nil {
 		return nil, fmt.Errorf("keep the log's new key: %w", err)
 	}
 	return readSigner(nextKeyFile(c))
@@ -89,7 +97,11 @@ func rotate(ctx context.Context, c Config, controller *control.Controller, why s
 	if err != nil {
 		return KeyChange{}, err
 	}
-	if err := errors.Join(installNextKey(c), publishKey(c, next)); err != nil {
+	head, err := controller.Head(ctx)
+	if err != nil {
+		return KeyChange{}, err
+	}
+	if err := errors.Join(installNextKey(c, head), publishKey(c, next)); err != nil {
 		return KeyChange{}, err
 	}
 	return KeyChange{Seq: outcome.Entry.Seq, Origin: next.Origin(), PublicKey: next.PublicKey(), PreviousKey: before}, nil
@@ -119,7 +131,9 @@ func restart(ctx context.Context, c Config, store control.Store, origin, why str
 	if extent.Entries == 0 {
 		return KeyChange{}, errors.New("there is no log here to go on with")
 	}
-	c.Log.Origin = "" // which the configuration may name anew already
+	log := *c.Log
+	log.Origin = "" // which the configuration may name anew already
+	c.Log = &log
 	old, err := loadSigner(c, false, extent.Note)
 	if err != nil {
 		return KeyChange{}, err
@@ -134,12 +148,18 @@ func restart(ctx context.Context, c Config, store control.Store, origin, why str
 	opts := control.Options{Store: store, Signer: next, Logger: slog.New(slog.DiscardHandler)}
 	entry, err := control.Restart(ctx, opts, old.Verifier(), operator, lostCheckpoint(c, old), why)
 	if err != nil {
-		return KeyChange{}, errors.Join(err, os.Remove(nextKeyFile(c)))
+		// A commit that fails may have taken effect: the next start finds out whether
+		// the new key is needed.
+		return KeyChange{}, err
 	}
 	if extent, err = store.Extent(ctx); err != nil {
 		return KeyChange{}, err
 	}
-	err = errors.Join(installNextKey(c), publishKey(c, next), replaceFile(c.lastSeenFile(), string(extent.Note), 0o600))
+	head, err := audit.OpenCheckpoint(extent.Note, next.Verifier())
+	if err != nil {
+		return KeyChange{}, err
+	}
+	err = errors.Join(installNextKey(c, head), publishKey(c, next))
 	return KeyChange{Seq: entry.Seq, Origin: next.Origin(), PublicKey: next.PublicKey(), PreviousKey: old.PublicKey()}, err
 }
 

@@ -3,7 +3,6 @@ package evidence
 import (
 	"archive/zip"
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -41,9 +40,6 @@ const (
 
 // ErrBundle means that a file is not a bundle that this program can read.
 var ErrBundle = errors.New("not an evidence bundle")
-
-// Derived are the SHA-256 of the files of a bundle that are derived, by name.
-type Derived map[string][sha256.Size]byte
 
 // Bundle is entries with what proves them.
 type Bundle struct {

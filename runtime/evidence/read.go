@@ -15,8 +15,11 @@ import (
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 )
 
-// Read reads a bundle, and the digests of the files of it that are derived. That it reads well
-// says nothing of whether it is true: see [Check]. Its errors wrap [ErrBundle].
+// Derived are the SHA-256 of the files of a bundle that are derived, by name.
+type Derived map[string][sha256.Size]byte
+
+// Read reads a bundle, and what the files of it were that are derived. That it reads
+// well says nothing of whether it is true: see [Check]. Its errors wrap [ErrBundle].
 //
 // A file has one form, the one that [Bundle.Write] gives it. So nothing can be hidden
 // in one, and every program that unpacks it comes to the same.
@@ -46,22 +49,24 @@ func read(r io.ReaderAt, size int64) (*Bundle, Derived, error) {
 			return nil, nil, fmt.Errorf("it has %q twice", f.Name)
 		}
 		seen[f.Name] = true
-		limit := min(maxSize(f.Name), left)
-		var n int64
+		content, err := unpack(f, min(maxSize(f.Name), left))
+		if err != nil {
+			return nil, nil, fmt.Errorf("%q: %w", f.Name, err)
+		}
+		left -= int64(len(content))
 		switch {
 		case slices.Contains(derivedNames, f.Name):
-			n, err = b.readDerived(f, limit, derived)
+			derived[f.Name] = sha256.Sum256(content)
 		case f.Name == nameManifest:
-			n, err = b.readManifest(f, limit)
+			err = b.readManifest(content)
 		case strings.HasPrefix(f.Name, proofFolder):
-			n, err = b.readProof(f, limit)
+			err = b.readProof(f.Name, content)
 		default:
 			err = errors.New("it belongs in no bundle")
 		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("%q: %w", f.Name, err)
 		}
-		left -= n
 	}
 	if b.Manifest.Format != Format {
 		return nil, nil, fmt.Errorf("it is of format %d, and this program knows format %d", b.Manifest.Format, Format)
@@ -125,34 +130,26 @@ func (c *comparer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (b *Bundle) readManifest(f *zip.File, limit int64) (int64, error) {
-	content, err := unpack(f, limit)
-	if err != nil {
-		return 0, err
-	}
+func (b *Bundle) readManifest(content []byte) error {
 	if err := json.Unmarshal(content, &b.Manifest, json.RejectUnknownMembers(true)); err != nil {
-		return 0, errors.New("it can't be read")
+		return errors.New("it can't be read")
 	}
 	if again, err := indented(b.Manifest); err != nil || !bytes.Equal(again, content) {
-		return 0, errors.New("it was altered")
+		return errors.New("it was altered")
 	}
-	return int64(len(content)), nil
+	return nil
 }
 
-func (b *Bundle) readProof(f *zip.File, limit int64) (int64, error) {
-	content, err := unpack(f, limit)
-	if err != nil {
-		return 0, err
-	}
+func (b *Bundle) readProof(name string, content []byte) error {
 	p, err := audit.ParseProof(content)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	if f.Name != proofName(p.Seq) {
-		return 0, fmt.Errorf("it is the proof of entry %d", p.Seq)
+	if name != proofName(p.Seq) {
+		return fmt.Errorf("it is the proof of entry %d", p.Seq)
 	}
 	if again, err := p.Marshal(); err != nil || !bytes.Equal(again, content) {
-		return 0, errors.New("it was altered")
+		return errors.New("it was altered")
 	}
 	if len(b.Proofs) > 0 { // what all have in common is in memory once
 		first := &b.Proofs[0]
@@ -164,7 +161,7 @@ func (b *Bundle) readProof(f *zip.File, limit int64) (int64, error) {
 		}
 	}
 	b.Proofs = append(b.Proofs, p)
-	return int64(len(content)), nil
+	return nil
 }
 
 func sameProof(x, y audit.Proof) bool {
@@ -172,31 +169,18 @@ func sameProof(x, y audit.Proof) bool {
 		bytes.Equal(x.Leaf, y.Leaf) && bytes.Equal(x.Salt, y.Salt) && bytes.Equal(x.Body, y.Body) && len(x.Rotations)+len(y.Rotations) == 0
 }
 
-func (b *Bundle) readDerived(f *zip.File, limit int64, derived Derived) (int64, error) {
-	h := sha256.New()
-	n, err := unpackTo(h, f, limit)
-	derived[f.Name] = [sha256.Size]byte(h.Sum(nil))
-	return n, err
-}
-
 func unpack(f *zip.File, limit int64) ([]byte, error) {
-	var content bytes.Buffer
-	_, err := unpackTo(&content, f, limit)
-	return content.Bytes(), err
-}
-
-func unpackTo(out io.Writer, f *zip.File, limit int64) (int64, error) {
 	r, err := f.Open()
 	if err != nil {
-		return 0, errors.New("it can't be unpacked")
+		return nil, errors.New("it can't be unpacked")
 	}
 	defer r.Close()
-	n, err := io.Copy(out, io.LimitReader(r, limit+1))
+	content, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {
-		return n, errors.New("it can't be unpacked")
+		return nil, errors.New("it can't be unpacked")
 	}
-	if n > limit {
-		return n, fmt.Errorf("it has more than %d bytes", limit)
+	if int64(len(content)) > limit {
+		return nil, fmt.Errorf("it has more than %d bytes", limit)
 	}
-	return n, nil
+	return content, nil
 }

@@ -2,10 +2,9 @@ package matrix
 
 import (
 	"bytes"
-	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +13,8 @@ import (
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/client"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/control/controltest"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/daemon"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/evidence"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
@@ -34,6 +35,10 @@ type scene struct {
 	// pool/api has.
 	old, replaced, current, later int64
 	kept                          keepsakes
+	// one is what others keep of one history that goes on from T1, which the witness has
+	// cosigned, and other the data directory of another.
+	one   keepsakes
+	other string
 }
 
 // keepsakes are what others keep of a log, out of its operator's reach.
@@ -67,10 +72,7 @@ func newScene(t *testing.T) *scene {
 		if n == 1 {
 			pre = client.IfAbsent()
 		}
-		pool := lb.NewPool()
-		pool.Owner = "edge"
-		pool.Members = map[string]lb.Member{"a": lb.NewMember(fmt.Sprintf("10.0.0.%d:80", n))}
-		o, err := r.Client(t, client.Config{Ticket: ticketID}).Put(t.Context(), lb.Address{Kind: lb.KindPool, Name: name}, pool, pre)
+		o, err := r.Client(t, client.Config{Ticket: ticketID}).Put(t.Context(), lb.Address{Kind: lb.KindPool, Name: name}, controltest.Numbered(n), pre)
 		must(t, err)
 		return o.Revision
 	}
@@ -84,7 +86,7 @@ func newScene(t *testing.T) *scene {
 	put("web", 3)
 	s.kept.witness = newWitness(t)
 	_, err := bring(t, s.kept.witness, r.Daemon.Controller.PublicKey(), shown{r.Daemon.Store, func(text []byte) error {
-		return r.Daemon.Store.Keep(t.Context(), daemon.CosignedKey, text)
+		return r.Daemon.Store.Keep(t.Context(), control.KeptCosigned, text)
 	}})
 	must(t, err)
 	s.kept.take(t, r.Client(t, client.Config{}), s.replaced)
@@ -95,7 +97,23 @@ func newScene(t *testing.T) *scene {
 	}
 	copied(s.now)
 	s.signer = signerOf(t, s.now)
+	s.split(t)
 	return s
+}
+
+// split makes two histories that go on from T1, as long and each right by itself.
+func (s *scene) split(t *testing.T) {
+	t.Helper()
+	dir := copyOf(t, s.then)
+	grow(t, dir, "one node", 20)
+	s.other = copyOf(t, s.then)
+	grow(t, s.other, "another node", 20)
+
+	src := reader(t, dir)
+	s.one.witness = copyOf(t, s.kept.witness)
+	_, err := bring(t, s.one.witness, s.kept.key, shown{src, func([]byte) error { return nil }})
+	must(t, err)
+	s.one.take(t, clientOf(t, serve(t, dir), s.token), extentOf(t, src).Size-1)
 }
 
 // take keeps what a log shows now.
@@ -120,7 +138,7 @@ func zipped(t *testing.T, b *evidence.Bundle) []byte {
 	return out.Bytes()
 }
 
-func unzipped(t *testing.T, text []byte) (*evidence.Bundle, map[string][]byte) {
+func unzipped(t *testing.T, text []byte) (*evidence.Bundle, evidence.Derived) {
 	t.Helper()
 	b, derived, err := evidence.Read(bytes.NewReader(text), int64(len(text)))
 	must(t, err)
@@ -171,12 +189,23 @@ func copyOf(t *testing.T, dir string) string {
 // copyDir copies what a node keeps, or a witness, but for locks.
 func copyDir(t testing.TB, from, to string) {
 	t.Helper()
-	must(t, os.CopyFS(to, os.DirFS(from)))
-	locks, err := filepath.Glob(filepath.Join(to, "*.lock"))
-	must(t, err)
-	for _, path := range slices.Concat(locks) {
-		must(t, os.Remove(path))
-	}
+	must(t, filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) == ".lock" {
+			return err
+		}
+		within, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return os.MkdirAll(filepath.Join(to, within), 0o700)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, within), text, 0o600)
+	}))
 }
 
 func must(t testing.TB, err error) {
