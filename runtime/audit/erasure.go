@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
 // What entries are about that say that bodies are gone, and what became of those.
@@ -198,8 +201,13 @@ func EachErasure(ctx context.Context, src Source, from, size int64, visit func(E
 	}
 }
 
-func loadCoverage(ctx context.Context, src Source, size int64) (c coverage, err error) {
-	err = EachErasure(ctx, src, 0, size, func(x Erasure, e Entry) error {
+// coverage reads what the erasures below a size say. Each must be in the tree that was
+// walked: it may lie where an earlier verification read, and have been put there since.
+func (w *walk) coverage(ctx context.Context, size int64) (c coverage, err error) {
+	err = EachErasure(ctx, w.src, 0, size, func(x Erasure, e Entry) error {
+		if ok, err := w.inTree(ctx, e); !ok {
+			return err
+		}
 		if c.first == 0 {
 			c.first = e.Seq
 		}
@@ -214,12 +222,29 @@ func loadCoverage(ctx context.Context, src Source, size int64) (c coverage, err 
 	return c, err
 }
 
+// inTree reports whether an entry is in the tree that was walked. Without a whole tree,
+// something was found already, and every entry is taken for its own.
+func (w *walk) inTree(ctx context.Context, e Entry) (bool, error) {
+	if w.broken {
+		return true, nil
+	}
+	leaf, err := lb.Canonical(e)
+	if err != nil || e.Seq >= w.tree.size {
+		return false, err
+	}
+	proof, err := tlog.ProveRecord(w.tree.size, e.Seq, HashReader(ctx, w.src))
+	if err != nil {
+		return false, fmt.Errorf("read tree at entry %d: %w", e.Seq, err)
+	}
+	return tlog.CheckRecord(proof, w.tree.size, w.tree.Root(), e.Seq, tlog.RecordHash(leaf)) == nil, nil
+}
+
 // allCovered reports whether erasures below a size cover every body that was not there.
 func (w *walk) allCovered(ctx context.Context, size int64) (bool, error) {
 	if w.absent.n == 0 {
 		return true, nil
 	}
-	c, err := loadCoverage(ctx, w.src, size)
+	c, err := w.coverage(ctx, size)
 	all := true
 	w.absent.each(func(seq int64) bool {
 		all = c.erased.has(seq) || c.archived.has(seq)
@@ -234,7 +259,7 @@ func (w *walk) judgeAbsent(ctx context.Context, size int64) error {
 	if w.absent.n == 0 {
 		return nil
 	}
-	c, err := loadCoverage(ctx, w.src, size)
+	c, err := w.coverage(ctx, size)
 	if err != nil {
 		return err
 	}

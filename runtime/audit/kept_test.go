@@ -232,6 +232,41 @@ func TestWhatIsSeenOfChangesToWhatWasVerifiedBefore(t *testing.T) {
 	}
 }
 
+// TestOnlyAnEntryOfTheTreeSaysThatABodyWasErased removes a body, and forges the entry
+// that says so where an earlier verification has been.
+func TestOnlyAnEntryOfTheTreeSaysThatABodyWasErased(t *testing.T) {
+	s := newSigner(t, "test.example/log")
+	const gone, says = 100, 500
+	forged := func(r *audit.Record) {
+		if r.Entry.Seq == says {
+			after := fmt.Appendf(nil, `{"setting":"a test","before":"2026-01-31T14:05:06Z","from":0,"to":%d,"bodies":1,"erased":[[%d,%d]]}`, gone, gone, gone)
+			e := audit.Entry{Seq: says, Time: r.Entry.Time, Type: audit.TypeSystem, Outcome: audit.OutcomeOK, Resource: audit.ResourceBodies, Op: audit.OpErase}
+			*r = record(t, e, audit.Body{After: after})
+		}
+	}
+	right, m := makeMemory(t, s, resumeSize, 0, forged), newMemory(t, s, resumeSize, 0)
+	for _, log := range []*memory{right, m} {
+		log.rows[gone].Salt, log.rows[gone].Body = nil, nil
+	}
+	for _, tt := range []struct {
+		name string
+		log  *memory
+		ok   bool
+	}{{"an entry of the log", right, true}, {"none", m, false}} {
+		for _, depth := range audit.Depths {
+			o := audit.Verification{Depth: depth, Jobs: 2}
+			o.Resume = brokenOff(t, o, tt.log, s, 2*audit.Chunk)
+			log := newMemoryOf(tt.log)
+			log.rows[says] = right.rows[says]
+			log.hashes[hashAt(log, tlog.StoredHashIndex(0, says))].Hash = tlog.RecordHash(right.rows[says].Leaf)
+			report, err := o.Run(t.Context(), log, s.Verifier())
+			if want := tt.ok || depth == audit.DepthShape; err != nil || report.OK() != want || report.Resumed == nil {
+				t.Errorf("%s, %s: found %v, %v", tt.name, depth, report.Findings, err)
+			}
+		}
+	}
+}
+
 // TestWhatWasKeptOfAnotherVerificationIsRefused offers what does not belong here.
 func TestWhatWasKeptOfAnotherVerificationIsRefused(t *testing.T) {
 	s, other, elsewhere := newSigner(t, "test.example/log"), newSigner(t, "test.example/log"), newSigner(t, "test.example/other")

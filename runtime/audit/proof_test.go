@@ -185,14 +185,16 @@ func TestNoProofOfWhatIsNotSo(t *testing.T) {
 		"an edited leaf": {func(x *audit.Proof) {
 			x.Leaf = bytes.Replace(x.Leaf, []byte("pool/p20"), []byte("pool/p99"), 1)
 		}, audit.ErrNotIncluded},
-		"another seq":      {func(x *audit.Proof) { x.Seq = 21 }, audit.ErrNotIncluded},
-		"beyond the tree":  {func(x *audit.Proof) { x.Seq = 37 }, audit.ErrNotIncluded},
-		"a shorter path":   {func(x *audit.Proof) { x.Hashes = x.Hashes[1:] }, audit.ErrNotIncluded},
-		"an edited path":   {func(x *audit.Proof) { x.Hashes[0][0]++ }, audit.ErrNotIncluded},
-		"an edited body":   {func(x *audit.Proof) { x.Body = bytes.Replace(x.Body, []byte("20"), []byte("21"), 1) }, audit.ErrBody},
-		"another salt":     {func(x *audit.Proof) { x.Salt = p.records[4].Salt }, audit.ErrBody},
-		"no salt":          {func(x *audit.Proof) { x.Salt = nil }, audit.ErrBody},
-		"an edited root":   {func(x *audit.Proof) { x.Checkpoint = bytes.Replace(x.Checkpoint, []byte("\n37\n"), []byte("\n36\n"), 1) }, audit.ErrBadCheckpoint},
+		"another seq":     {func(x *audit.Proof) { x.Seq = 21 }, audit.ErrNotIncluded},
+		"beyond the tree": {func(x *audit.Proof) { x.Seq = 37 }, audit.ErrNotIncluded},
+		"a shorter path":  {func(x *audit.Proof) { x.Hashes = x.Hashes[1:] }, audit.ErrNotIncluded},
+		"an edited path":  {func(x *audit.Proof) { x.Hashes[0][0]++ }, audit.ErrNotIncluded},
+		"an edited body":  {func(x *audit.Proof) { x.Body = bytes.Replace(x.Body, []byte("20"), []byte("21"), 1) }, audit.ErrBody},
+		"another salt":    {func(x *audit.Proof) { x.Salt = p.records[4].Salt }, audit.ErrBody},
+		"no salt":         {func(x *audit.Proof) { x.Salt = nil }, audit.ErrBody},
+		"an edited root": {func(x *audit.Proof) {
+			x.Checkpoint = bytes.Replace(x.Checkpoint, []byte("\n37\n"), []byte("\n36\n"), 1)
+		}, audit.ErrBadCheckpoint},
 		"a stranger's key": {func(x *audit.Proof) { x.Checkpoint = other.proof(20).Checkpoint }, audit.ErrBadCheckpoint},
 		"a stranger's key of the same name": {func(x *audit.Proof) {
 			cp, _ := stranger.Sign(&p.tree)
@@ -269,7 +271,7 @@ func TestNoKeyIsFollowedThatIsNotVouchedFor(t *testing.T) {
 	const passedOver = "the old key did not sign"
 	for name, change := range map[string]func(*audit.Proof){
 		"the new key did not sign": func(x *audit.Proof) { x.Checkpoint = sign(onlyOld) },
-		passedOver: func(x *audit.Proof) { x.Checkpoint = sign(onlyNew) },
+		passedOver:                 func(x *audit.Proof) { x.Checkpoint = sign(onlyNew) },
 		"it is another entry": func(x *audit.Proof) {
 			x.Seq, x.Leaf, x.Salt, x.Body = 2, p.records[2].Leaf, p.records[2].Salt, p.records[2].Body
 			x.Hashes, _ = tlog.ProveRecord(6, 2, p.reader())
@@ -338,4 +340,3 @@ func FuzzProof(f *testing.F) {
 		}
 	})
 }
-

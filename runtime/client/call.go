@@ -30,6 +30,8 @@ type call struct {
 	// change marks calls that name the ticket and the run.
 	change       bool
 	precondition Precondition
+	// limit bounds the answer, in bytes; 0: MaxResponseBytes.
+	limit int
 }
 
 // revealSecrets marshals the text of secrets. Only what goes to the API is
@@ -98,12 +100,16 @@ func (c *Client) send(k call, req *retryablehttp.Request) ([]byte, http.Header, 
 		return nil, nil, fmt.Errorf("%s %s: %w", k.method, k.urlPath(), err)
 	}
 	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, MaxResponseBytes+1))
+	limit := MaxResponseBytes
+	if k.limit > 0 {
+		limit = k.limit
+	}
+	data, err := io.ReadAll(io.LimitReader(resp.Body, int64(limit)+1))
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s %s: read answer: %w", k.method, k.urlPath(), err)
 	}
-	if len(data) > MaxResponseBytes {
-		return nil, nil, &UnexpectedError{Method: k.method, Path: k.urlPath(), Reason: fmt.Sprintf("the answer is larger than %d bytes", MaxResponseBytes)}
+	if len(data) > limit {
+		return nil, nil, &UnexpectedError{Method: k.method, Path: k.urlPath(), Reason: fmt.Sprintf("the answer is larger than %d bytes", limit)}
 	}
 	if resp.StatusCode/100 == 2 {
 		c.checkpoint.observe(resp.Header)

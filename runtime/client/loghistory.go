@@ -23,10 +23,10 @@ type LogHistory struct {
 	pin    string
 	now    func() time.Time
 
-	mu     sync.Mutex // guards what follows; held while the log is read
-	log    *api.Log
-	head   audit.Checkpoint
-	tree   *Tree
+	mu   sync.Mutex // guards what follows; held while the log is read
+	log  *api.Log
+	head audit.Checkpoint
+	tree *Tree
 	// read is log and head, when they were read.
 	read   Seen
 	judged map[Seen]error

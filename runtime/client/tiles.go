@@ -67,6 +67,9 @@ type tileCache struct {
 	failed error
 }
 
+// maxTileAnswer bounds what is read for a tile, a problem among it.
+const maxTileAnswer = 64 << 10
+
 // maxTilesHeld bounds the tiles in memory, of 8 KiB each.
 const maxTilesHeld = 4096
 
@@ -81,7 +84,7 @@ func (t *tileCache) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
 			continue
 		}
 		path := append([]string{"tlog", "tile"}, strings.Split(audit.TilePath(tile), "/")...)
-		data, err := t.client.roundTrip(t.ctx, call{method: http.MethodGet, path: path}, api.ContentTile)
+		data, err := t.client.roundTrip(t.ctx, call{method: http.MethodGet, path: path, limit: maxTileAnswer}, api.ContentTile)
 		if err != nil {
 			t.failed = err
 			return nil, err

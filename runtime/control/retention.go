@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
@@ -148,22 +150,36 @@ func (c *Controller) due(ctx context.Context, period time.Duration) (dueBodies, 
 		return d, err
 	}
 	d.next = d.from
+	head, err := c.Head(ctx)
+	if err != nil {
+		return d, err
+	}
 	for size := 0; ; {
 		rows, err := c.opts.Store.Rows(ctx, d.next, erasedAtOnce)
 		if err != nil {
 			return d, err
 		}
 		for i := range rows {
-			if !time.UnixMicro(rows[i].Columns.TimeMicros).Before(d.before) {
+			// The column with the time is not under the log's hashes.
+			e, err := audit.ParseLeaf(rows[i].Leaf)
+			if err != nil {
+				return d, fmt.Errorf("entry %d: %w", rows[i].Seq, err)
+			}
+			if rows[i].Seq >= head.Size || !e.Time.Before(d.before) {
 				return d.sorted(), nil
 			}
 			if len(d.rows) >= maxErased || size >= maxErasedBytes || d.next-d.from >= 4*maxErased {
 				d.more = true
 				return d.sorted(), nil
 			}
-			row, err := c.outlived(ctx, &rows[i])
+			row, err := c.outlived(ctx, &rows[i], &e)
 			if err != nil {
 				return d, err
+			}
+			if row != nil && !row.BodyErased() {
+				if err := errors.Join(c.intact(ctx, head, &rows[i]), c.intact(ctx, head, row)); err != nil {
+					return d, err
+				}
 			}
 			if d.next = rows[i].Seq + 1; !rows[i].BodyErased() {
 				d.kept++
@@ -186,6 +202,23 @@ func (d dueBodies) sorted() dueBodies {
 	return d
 }
 
+// intact checks that an entry is what the head signs, body and columns included: an
+// edit of the database must not bring an erasure about, nor be covered up by one.
+func (c *Controller) intact(ctx context.Context, head audit.Checkpoint, row *audit.Row) error {
+	p, err := c.proof(ctx, row, head)
+	if err != nil {
+		return err
+	}
+	if tlog.CheckRecord(p.Hashes, head.Size, head.Root, row.Seq, tlog.RecordHash(row.Leaf)) != nil {
+		return fmt.Errorf("entry %d is not the one that the log signed: see auditlb verify", row.Seq)
+	}
+	problem, err := audit.CheckEntry(ctx, c.opts.Store, row)
+	if err == nil && problem != "" {
+		err = fmt.Errorf("entry %d: %s: see auditlb verify", row.Seq, problem)
+	}
+	return err
+}
+
 // erasedUpTo is the entry that the next step begins with.
 func erasedUpTo(ctx context.Context, log Reader) (int64, error) {
 	kept, err := log.Kept(ctx, keptRetention)
@@ -201,11 +234,7 @@ func erasedUpTo(ctx context.Context, log Reader) (int64, error) {
 
 // outlived returns the entry whose body is of no use since this one: itself or, if it
 // made a state, the one that made the state before. Nil is none.
-func (c *Controller) outlived(ctx context.Context, row *audit.Row) (*audit.Row, error) {
-	e, err := audit.ParseLeaf(row.Leaf)
-	if err != nil {
-		return nil, fmt.Errorf("entry %d: %w", row.Seq, err)
-	}
+func (c *Controller) outlived(ctx context.Context, row *audit.Row, e *audit.Entry) (*audit.Row, error) {
 	if !e.Erasable() {
 		return nil, nil
 	}

@@ -2,8 +2,10 @@ package control_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -11,11 +13,13 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/control/controltest"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/store/sqlite"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/ticket"
 )
 
@@ -266,6 +270,79 @@ func TestABodyThatCanNotBeArchivedStays(t *testing.T) {
 	}
 	if report := controltest.Verified(t, a.Store); report.Erased == nil || report.Erased.Archived != 1 {
 		t.Errorf("the report says %+v", report.Erased)
+	}
+}
+
+// TestWhatIsEditedInTheDatabaseIsNotErased: what the log signs of an erasure must not
+// cover up an edit, and no edit may bring an erasure about.
+func TestWhatIsEditedInTheDatabaseIsNotErased(t *testing.T) {
+	for _, tt := range []struct{ name, edit, undo string }{
+		{"a time", "UPDATE entry SET ts = ts - 2592000000000", "UPDATE entry SET ts = ts + 2592000000000"},
+		{"a body", "UPDATE entry SET body = CAST('{\"after\":{}}' AS BLOB) WHERE seq = 1", ""},
+		{"a header", "UPDATE entry SET leaf = CAST(replace(CAST(leaf AS TEXT), 'olivia', 'oliver') AS BLOB) WHERE seq = 1", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			a := agingLog(t, dir)
+			a.ticket(t, "CHG-1") // opening it, 1, is what becomes due
+			if tt.undo == "" {
+				a.days(30)
+			}
+			alter(t, dir, tt.edit)
+			done, err := a.Erase(t.Context(), tenDays)
+			if done.Bodies > 0 || tt.undo == "" && err == nil {
+				t.Errorf("erased %d bodies, %v", done.Bodies, err)
+			}
+			if tt.undo != "" {
+				alter(t, dir, tt.undo)
+				controltest.Verified(t, a.Store)
+			}
+			if gone := a.without(t); len(gone) > 0 {
+				t.Errorf("bodies %v are gone", gone)
+			}
+		})
+	}
+}
+
+// TestAForgedTimeBringsNoErasureAbout makes an entry an old one, wherever its time stands
+// and with the hash that belongs to that.
+func TestAForgedTimeBringsNoErasureAbout(t *testing.T) {
+	dir := t.TempDir()
+	a := agingLog(t, dir)
+	a.ticket(t, "CHG-1")
+	rows, err := a.Store.Rows(t.Context(), 0, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range rows {
+		e, err := audit.ParseLeaf(rows[i].Leaf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Time = e.Time.Add(-30 * 24 * time.Hour)
+		leaf, err := lb.Canonical(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hash := tlog.RecordHash(leaf)
+		alter(t, dir, "UPDATE entry SET ts = ?, leaf = ? WHERE seq = ?", e.Time.UnixMicro(), leaf, e.Seq)
+		alter(t, dir, "UPDATE hash SET hash = ? WHERE idx = ?", hash[:], tlog.StoredHashIndex(0, e.Seq))
+	}
+	if done, err := a.Erase(t.Context(), tenDays); err == nil || done.Bodies > 0 || len(a.without(t)) > 0 {
+		t.Errorf("erased %d bodies, %v", done.Bodies, err)
+	}
+}
+
+// alter edits the database behind the log's back.
+func alter(t *testing.T, dir, statement string, args ...any) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(dir, sqlite.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), statement, args...); err != nil {
+		t.Fatal(err)
 	}
 }
 

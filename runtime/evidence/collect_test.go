@@ -37,6 +37,9 @@ func TestABundleHasWhatWasAskedForAndWhatThatRefersTo(t *testing.T) {
 					t.Errorf("entry %d is of something else: %+v", e.Seq, e)
 				}
 			}
+			if tickets := contentOf(t, zipped(t, b), "tickets.json"); !strings.Contains(tickets, `"by": "anton"`) {
+				t.Errorf("the tickets do not say who approved: %s", tickets)
+			}
 			if !run || !approval || got[s.applied].Plan != s.planned || got[s.planned].Type != audit.TypePlan {
 				t.Errorf("run %v, approval %v, applied %+v, planned %+v", run, approval, got[s.applied], got[s.planned])
 			}

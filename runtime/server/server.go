@@ -106,7 +106,7 @@ func New(opts Options) http.Handler {
 			mux.Handle(op.Method+" "+op.Path, promhttp.HandlerFor(opts.Registry, promhttp.HandlerOpts{}))
 		case "entryBundle":
 			op.Open = opts.PublicEntries
-			mux.Handle(op.Method+" "+op.Path, compressed(s.operation(op)))
+			mux.Handle(op.Method+" "+op.Path, s.operation(op))
 		default:
 			mux.Handle(op.Method+" "+op.Path, s.operation(op))
 		}

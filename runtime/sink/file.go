@@ -68,12 +68,12 @@ func (f *file) turnOver(seq int64) error {
 	if err := syncDir(filepath.Dir(f.Path)); err != nil {
 		return err
 	}
-	f.removeOld()
+	f.removeOld(filepath.Base(past))
 	return nil
 }
 
 // removeOld removes what is more than is kept. What can't be removed is left.
-func (f *file) removeOld() {
+func (f *file) removeOld(newest string) {
 	if f.Keep == 0 {
 		return
 	}
@@ -89,7 +89,16 @@ func (f *file) removeOld() {
 			past = append(past, entry.Name())
 		}
 	}
-	slices.Sort(past) // by seq
+	slices.SortFunc(past, func(a, b string) int { // by seq
+		// One that is beyond the newest is of before the log was set back.
+		if later := a > newest; later != (b > newest) {
+			if later {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a, b)
+	})
 	for _, old := range past[:max(len(past)-f.Keep, 0)] {
 		if err := os.Remove(filepath.Join(folder, old)); err != nil {
 			f.logger.Warn("an old file is not removed", "file", old, "error", reason(err))

@@ -160,6 +160,36 @@ func TestAFileKeepsAsManyOfThePastAsItIsTold(t *testing.T) {
 	}
 }
 
+// TestFilesOfALogThatWasSetBackAreTheOldOnes: they have higher numbers than what is written
+// after a restore, and go first.
+func TestFilesOfALogThatWasSetBackAreTheOldOnes(t *testing.T) {
+	m := newMemory(t, 100)
+	cfg := toFile(filepath.Join(t.TempDir(), "log.jsonl"))
+	cfg.File.MaxBytes, cfg.File.Keep = 15_000, 2
+	for _, seq := range []string{"000000009000", "000000009100"} {
+		if err := os.WriteFile(cfg.File.Path+"."+seq, []byte("{}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := start(t, m, impatient(t.Output()), cfg)
+	caughtUp(t, r, "file", 100)
+	files, err := filepath.Glob(cfg.File.Path + ".*")
+	if err != nil || len(files) != 2 {
+		t.Fatalf("%q %v", files, err)
+	}
+	var got []int64
+	for _, f := range append(files, cfg.File.Path) {
+		if strings.Contains(f, ".000000009") {
+			t.Errorf("%s is kept", f)
+			continue
+		}
+		got = append(got, fileSeqs(t, f)...)
+	}
+	if !slices.Equal(got, upTo(100)[100-len(got):]) {
+		t.Errorf("the newest files have %v", got)
+	}
+}
+
 // TestAFileThatWasMovedAwayIsBegunAnew, as logrotate does it, also when it copies and
 // truncates.
 func TestAFileThatWasMovedAwayIsBegunAnew(t *testing.T) {

@@ -18,6 +18,9 @@ import (
 type Log interface {
 	// Rows returns up to limit entries with seq >= from, in order.
 	Rows(ctx context.Context, from int64, limit int) ([]audit.Row, error)
+	// Scan calls visit with every entry with seq in [from, to), in order, until it
+	// returns an error, which Scan returns. The row is valid during the call only.
+	Scan(ctx context.Context, from, to int64, visit func(*audit.Row) error) error
 	Extent(ctx context.Context) (audit.Extent, error)
 }
 

@@ -24,7 +24,7 @@ const (
 // step reads once and delivers what was read. It returns how many entries it got past.
 func (s *stream) step(ctx context.Context) (int, error) {
 	from := s.position()
-	rows, err := s.source.Log.Rows(ctx, from, rowsAtOnce)
+	rows, err := s.read(ctx, from)
 	if err != nil {
 		s.logger.Debug("log of a sink", "error", err)
 		return 0, failed(codeLog, "the log can't be read")
@@ -49,6 +49,29 @@ func (s *stream) step(ctx context.Context) (int, error) {
 		s.keepIfDue(ctx)
 	}
 	return len(rows), nil
+}
+
+// errEnough ends the reading of entries.
+var errEnough = errors.New("enough")
+
+// read returns the next entries: rowsAtOnce, or as many as have batchBytes together.
+func (s *stream) read(ctx context.Context, from int64) (rows []audit.Row, err error) {
+	size := 0
+	err = s.source.Log.Scan(ctx, from, from+rowsAtOnce, func(r *audit.Row) error {
+		row := *r
+		for _, b := range []*[]byte{&row.Leaf, &row.Salt, &row.Body} {
+			*b = append([]byte(nil), *b...) // it is valid during the call only
+		}
+		rows = append(rows, row)
+		if size += len(row.Leaf) + len(row.Body); size >= batchBytes {
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return rows, err
 }
 
 // gather renders the next messages that can go together, and says how many rows they are

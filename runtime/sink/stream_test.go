@@ -8,9 +8,11 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
@@ -409,5 +411,33 @@ func TestEachSinkHasAPositionOfItsOwn(t *testing.T) {
 	}
 	if !reflect.DeepEqual(fileSeqs(t, filepath.Join(dir, "a")), upTo(10)) || !reflect.DeepEqual(fileSeqs(t, filepath.Join(dir, "b")), upTo(10)) {
 		t.Error("the files differ")
+	}
+}
+
+// TestLargeEntriesAreNotReadManyAtOnce: a receiver that takes nothing has no more than some
+// megabytes held in memory for it.
+func TestLargeEntriesAreNotReadManyAtOnce(t *testing.T) {
+	m := newMemory(t, 0)
+	large := jsontext.Value(`"` + strings.Repeat("x", 700_000) + `"`)
+	for range 20 {
+		m.add(t, audit.Entry{Type: audit.TypeApply, Actor: audit.Actor{Name: "olivia"}, Resource: "pool/web", Op: "update", Outcome: audit.OutcomeOK}, audit.Body{After: large})
+	}
+	hooks := newReceiver(t)
+	read, first := int64(0), make(chan struct{})
+	var once sync.Once
+	hooks.does(func(http.ResponseWriter, request) {
+		once.Do(func() {
+			m.set(func() { read = m.scanned })
+			close(first)
+		})
+	})
+	r := start(t, m, impatient(t.Output()), toWebhook(t, "siem", hooks.URL))
+	<-first
+	if read > 2<<20 {
+		t.Errorf("%d bytes of entries were read for the first", read)
+	}
+	caughtUp(t, r, "siem", 20)
+	if got := hooks.seqs(t); !slices.Equal(got, upTo(20)) {
+		t.Errorf("got %v", got)
 	}
 }

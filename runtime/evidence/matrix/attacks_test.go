@@ -140,16 +140,21 @@ var attacks = []attack{
 		name: "the same, signed with a new key of the same name",
 		make: func(t *testing.T, s *scene) crime {
 			c := crime{dir: copyOf(t, s.now), kept: s.kept}
-			skey, vkey, err := audit.GenerateKey(s.signer.Origin())
-			must(t, err)
-			signer, err := audit.NewSigner(skey, vkey)
-			must(t, err)
-			rewrite(t, c.dir, s.replaced, signer)
-			must(t, os.WriteFile(filepath.Join(c.dir, "log.key"), []byte(skey+"\n"+vkey+"\n"), 0o600))
-			must(t, os.WriteFile(filepath.Join(c.dir, daemon.PublicKeyName), []byte(vkey+"\n"), 0o600))
+			rewrite(t, c.dir, s.replaced, newKey(t, c.dir, s.signer.Origin()))
 			return c
 		},
 		unseen: "`auditlb verify` reads the public key from the data directory unless it is given one: give it the one that you had before, with `--public-key`. The witness does not know the new key and signs nothing; that is no alarm, since a key may be changed rightly: watch that cosignatures keep coming.",
+	},
+	{
+		name: "the entries are as they were, and signed with a new key of the same name",
+		make: func(t *testing.T, s *scene) crime {
+			c := crime{dir: copyOf(t, s.now), kept: s.kept}
+			tree, err := audit.LoadTree(extentOf(t, reader(t, c.dir)).Size, audit.HashReader(t.Context(), reader(t, c.dir)))
+			must(t, err)
+			sign(t, c.dir, &tree, newKey(t, c.dir, s.signer.Origin()))
+			return c
+		},
+		unseen: "Nothing was changed yet; the key in the directory is that of somebody else. A node trusts the key that it is given. `auditlb log rotate-key` changes a key so that the old one vouches for the new.",
 	},
 	{
 		name: "an entry since T1 is rewritten, and signed with the log's key",
@@ -214,4 +219,14 @@ var attacks = []attack{
 		},
 		unseen: outsiders + "It takes a witness that both are brought to, or one thing that was kept of the other history.",
 	},
+}
+
+// newKey puts a new key in place of a node's.
+func newKey(t *testing.T, dir, origin string) *audit.Signer {
+	t.Helper()
+	skey, vkey, err := audit.GenerateKey(origin)
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(dir, "log.key"), []byte(skey+"\n"+vkey+"\n"), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, daemon.PublicKeyName), []byte(vkey+"\n"), 0o600))
+	return signerOf(t, dir)
 }

@@ -92,12 +92,18 @@ func rewrite(t *testing.T, dir string, seq int64, signer *audit.Signer) {
 			statements = append(statements, do("UPDATE hash SET hash = ? WHERE idx = ?", h.Hash[:], h.Index))
 		}
 	}
-	if signer != nil {
-		cp, err := signer.Sign(&tree)
-		must(t, err)
-		statements = append(statements, do("UPDATE head SET note = ?", cp.Note), do("UPDATE meta SET value = ? WHERE key = 'verified'", cp.Note))
-	}
 	edit(t, dir, statements...)
+	if signer != nil {
+		sign(t, dir, &tree, signer)
+	}
+}
+
+// sign signs the head, and what a start takes for verified.
+func sign(t *testing.T, dir string, tree *audit.Tree, signer *audit.Signer) {
+	t.Helper()
+	cp, err := signer.Sign(tree)
+	must(t, err)
+	edit(t, dir, do("UPDATE head SET note = ?", cp.Note), do("UPDATE meta SET value = ? WHERE key = 'verified'", cp.Note))
 }
 
 // grow lets a node that forgot what it saw go on with its log, as if nothing had been:

@@ -6,7 +6,6 @@ import (
 	"iter"
 	"testing"
 
-
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/client"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
@@ -213,4 +212,3 @@ func trusting(t *testing.T, vkey string) *audit.Trust {
 	must(t, err)
 	return trust
 }
-

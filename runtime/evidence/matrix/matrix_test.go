@@ -65,7 +65,7 @@ func compare(t *testing.T, got string) {
 		t.Fatalf("%s has not the two lines between which the tables stand", document)
 	}
 	if *update {
-		must(t, os.WriteFile(document, []byte(before+begin+got+end+after), 0o644)) //nolint:gosec // a document
+		must(t, os.WriteFile(document, []byte(before+begin+got+end+after), 0o644))
 		return
 	}
 	if got == want {

@@ -95,7 +95,7 @@ var forgeries = []forgery{
 	{
 		name: "an entry in a bundle is edited, and what people read with it",
 		make: func(t *testing.T, s *scene) paper {
-			return bundleOf(t, s, func(b *evidence.Bundle) {
+			return bundleOf(t, s.kept.bundle, func(b *evidence.Bundle) {
 				last := &b.Proofs[len(b.Proofs)-1]
 				last.Body = replaced(t, last.Body, "127.0.0.1", "127.6.6.6")
 			})
@@ -111,7 +111,7 @@ var forgeries = []forgery{
 	{
 		name: "an entry is left out of a bundle of a ticket",
 		make: func(t *testing.T, s *scene) paper {
-			return bundleOf(t, s, func(b *evidence.Bundle) { b.Proofs = b.Proofs[:len(b.Proofs)-1] })
+			return bundleOf(t, s.kept.bundle, func(b *evidence.Bundle) { b.Proofs = b.Proofs[:len(b.Proofs)-1] })
 		},
 		unseen:    "A bundle of a ticket or run can't show that it is whole, and the check says so. One of a time (`auditlb export --since`) can, from its first entry to its last: none between them is missing.",
 		unclaimed: furtherEntries + "ticket",
@@ -142,7 +142,7 @@ var forgeries = []forgery{
 		unclaimed: otherHistories,
 	},
 	{
-		name: "a bundle with such an entry",
+		name:      "a bundle with such an entry",
 		make:      func(_ *testing.T, s *scene) paper { return paper{bundle: s.one.bundle} },
 		unseen:    "As before.",
 		unclaimed: otherHistories,
@@ -182,23 +182,20 @@ func proofOf(t *testing.T, s *scene, change func(*audit.Proof)) paper {
 }
 
 // bundleOf is a bundle that was changed, and derives what people read of it anew.
-func bundleOf(t *testing.T, s *scene, change func(*evidence.Bundle)) paper {
+func bundleOf(t *testing.T, text []byte, change func(*evidence.Bundle)) paper {
 	t.Helper()
-	b, _ := unzipped(t, s.kept.bundle)
+	b, _ := unzipped(t, text)
 	change(b)
 	return paper{bundle: zipped(t, b)}
 }
 
-// bundleOfTime is a bundle of the time from T1 on that was changed.
+// bundleOfTime is a bundle of a time that was changed.
 func bundleOfTime(t *testing.T, s *scene, change func(*evidence.Bundle)) paper {
 	t.Helper()
-	b, err := evidence.Collect(t.Context(), clientOf(t, serve(t, s.now), s.token), evidence.Query{Since: s.kept.seen.At}, "test", nil)
-	must(t, err)
-	if whole := (&paper{bundle: zipped(t, b)}).check(t, s.kept.key, nil); !saysWhole(&whole) {
+	if whole := (&paper{bundle: s.kept.timed}).check(t, s.kept.key, nil); !saysWhole(&whole) {
 		t.Errorf("of a whole bundle of a time it is not said that nothing is missing: %q", whole.Proved)
 	}
-	change(b)
-	return paper{bundle: zipped(t, b)}
+	return bundleOf(t, s.kept.timed, change)
 }
 
 // saysWhole reports whether a check claims that no entry is missing.

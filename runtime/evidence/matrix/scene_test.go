@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -48,8 +49,9 @@ type keepsakes struct {
 	// checkpoint is what `auditlb checkpoint` printed, seen what is in a Terraform state.
 	checkpoint []byte
 	seen       client.Seen
-	// proof is of one entry, bundle of the ticket that it was made under.
-	proof, bundle []byte
+	// proof is of one entry, bundle of the ticket that it was made under, and timed of
+	// all that was recorded since a time.
+	proof, bundle, timed []byte
 	// witness is the data directory of a witness that has cosigned.
 	witness string
 }
@@ -79,6 +81,7 @@ func newScene(t *testing.T) *scene {
 	// A stopped node is copied, and started again.
 	copied := func(to string) { r.Restart(t, func(t testing.TB, r *runtimetest.Runtime) { copyDir(t, r.Dir, to) }) }
 
+	since := time.Now()
 	put("web", 1)
 	copied(s.early)
 	s.replaced = put("web", 2)
@@ -89,7 +92,7 @@ func newScene(t *testing.T) *scene {
 		return r.Daemon.Store.Keep(t.Context(), control.KeptCosigned, text)
 	}})
 	must(t, err)
-	s.kept.take(t, r.Client(t, client.Config{}), s.replaced)
+	s.kept.take(t, r.Client(t, client.Config{}), s.replaced, since)
 	copied(s.then)
 	s.later = put("web", 4)
 	for n := range 6 {
@@ -113,11 +116,11 @@ func (s *scene) split(t *testing.T) {
 	s.one.witness = copyOf(t, s.kept.witness)
 	_, err := bring(t, s.one.witness, s.kept.key, shown{src, func([]byte) error { return nil }})
 	must(t, err)
-	s.one.take(t, clientOf(t, serve(t, dir), s.token), extentOf(t, src).Size-1)
+	s.one.take(t, clientOf(t, serve(t, dir), s.token), extentOf(t, src).Size-1, s.kept.seen.At)
 }
 
 // take keeps what a log shows now.
-func (k *keepsakes) take(t *testing.T, c *client.Client, seq int64) {
+func (k *keepsakes) take(t *testing.T, c *client.Client, seq int64, since time.Time) {
 	t.Helper()
 	log, err := c.Log(t.Context())
 	must(t, err)
@@ -126,9 +129,12 @@ func (k *keepsakes) take(t *testing.T, c *client.Client, seq int64) {
 	must(t, err)
 	k.proof, err = c.Proof(t.Context(), seq)
 	must(t, err)
-	b, err := evidence.Collect(t.Context(), c, evidence.Query{Ticket: ticketID}, "test", nil)
-	must(t, err)
-	k.bundle = zipped(t, b)
+	collected := func(q evidence.Query) []byte {
+		b, err := evidence.Collect(t.Context(), c, q, "test", nil)
+		must(t, err)
+		return zipped(t, b)
+	}
+	k.bundle, k.timed = collected(evidence.Query{Ticket: ticketID}), collected(evidence.Query{Since: since})
 }
 
 func zipped(t *testing.T, b *evidence.Bundle) []byte {

@@ -30,9 +30,10 @@ func main() {
 	out := flag.String("out", "", "write the result as JSON to this file")
 	window := flag.Duration("window", 5*time.Second, "length of each measurement")
 	rounds := flag.Int("rounds", 3, "rounds; each measures every number of writers in turn")
+	crawlers := flag.Int("crawlers", 8, "clients that read the whole log, tile by tile, in a further measurement of each round")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *bin, *out, *window, *rounds)
+	err := run(ctx, *bin, *out, *window, *rounds, *crawlers)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "log:", err)
@@ -43,6 +44,7 @@ func main() {
 // Result is what a run measured. Rates are medians over the rounds.
 type Result struct {
 	Writers []WriterResult `json:"writers"`
+	Crawls  []CrawlResult  `json:"crawls"`
 	// Entries is the length of the log when it was started again and verified.
 	Entries int64 `json:"entries"`
 	// StartMillis is the time of `auditlb dev` from its start to its first answer.
@@ -61,7 +63,7 @@ type WriterResult struct {
 	P99Millis float64 `json:"p99_ms"`
 }
 
-func run(ctx context.Context, bin, out string, window time.Duration, rounds int) error {
+func run(ctx context.Context, bin, out string, window time.Duration, rounds, crawlers int) error {
 	dir, err := os.MkdirTemp("", "auditlb-bench-log-")
 	if err != nil {
 		return err
@@ -74,6 +76,7 @@ func run(ctx context.Context, bin, out string, window time.Duration, rounds int)
 	}
 	counts := []int{1, 10, 50}
 	samples := map[int][]WriterResult{}
+	result := Result{}
 	for round := range rounds {
 		syncs, err := syncRate(dir, window/5)
 		if err != nil {
@@ -88,8 +91,17 @@ func run(ctx context.Context, bin, out string, window time.Duration, rounds int)
 			samples[n] = append(samples[n], w)
 			fmt.Printf("round %d: %2d writers: %6.0f changes/s, %.2f per fdatasync, p50 %.1f ms, p99 %.1f ms\n", round+1, n, w.PerSecond, w.PerSync, w.P50Millis, w.P99Millis)
 		}
+		if crawlers == 0 {
+			continue
+		}
+		crawled, err := besideCrawlers(ctx, r, crawlers, window, round, samples[crawlWriters][round])
+		if err != nil {
+			return err
+		}
+		result.Crawls = append(result.Crawls, crawled)
+		fmt.Printf("round %d: %2d writers beside %d crawlers: %.2f of the changes/s, %.0f tiles/s, %.1f MB/s, %.0f%% told to come back\n",
+			round+1, crawlWriters, crawlers, crawled.Ratio, crawled.TilesPerSecond, crawled.BytesPerSecond/1e6, 100*crawled.Busy)
 	}
-	result := Result{}
 	for _, n := range counts {
 		result.Writers = append(result.Writers, median(samples[n]))
 	}
@@ -128,6 +140,22 @@ func run(ctx context.Context, bin, out string, window time.Duration, rounds int)
 		return err
 	}
 	return os.WriteFile(out, append(b, '\n'), 0o644)
+}
+
+// crawlWriters is how many write while crawlers read.
+const crawlWriters = 10
+
+// besideCrawlers writes while the log is crawled, and compares with what was
+// written in the same round without.
+func besideCrawlers(ctx context.Context, r *devruntime.Runtime, crawlers int, window time.Duration, round int, alone WriterResult) (CrawlResult, error) {
+	stop, err := crawl(ctx, r, crawlers)
+	if err != nil {
+		return CrawlResult{}, err
+	}
+	w, err := write(ctx, r, crawlWriters, window, round)
+	crawled := stop()
+	crawled.Ratio = w.PerSecond / alone.PerSecond
+	return crawled, err
 }
 
 // write lets n writers change a pool each, over and over, for a window.
