@@ -99,6 +99,9 @@ type TicketEffect struct {
 	Plan int64 `json:"plan"`
 	// Patch is the difference that is approved.
 	Patch []lb.Change `json:"patch"`
+	// BodyState and BodyErasedBy are the plan entry's: without its body there is no Patch.
+	BodyState    string `json:"body_state,omitzero"`
+	BodyErasedBy int64  `json:"body_erased_by,omitzero"`
 }
 
 // TicketEffectList is a page of effects, by address.

@@ -42,9 +42,12 @@ type Archive struct {
 	until time.Time
 }
 
+// held is a segment or, until a time, why it is not the one that was archived.
 type held struct {
 	name, sum string
 	bodies    []Body
+	wrong     error
+	until     time.Time
 }
 
 // New returns the archive in a bucket.
@@ -77,7 +80,7 @@ func (a *Archive) Keep(ctx context.Context, rows []audit.Row) (name, sum string,
 	if err != nil {
 		return "", "", err
 	}
-	back, sum, err := a.fetch(ctx, name)
+	back, sum, err := a.fetch(ctx, name, "")
 	if err != nil {
 		return "", "", err
 	}
@@ -92,15 +95,24 @@ func (a *Archive) Keep(ctx context.Context, rows []audit.Row) (name, sum string,
 	return name, sum, nil
 }
 
-// fetch reads a segment and its hex SHA-256.
-func (a *Archive) fetch(ctx context.Context, name string) ([]Body, string, error) {
+// fetch reads a segment, and its hex SHA-256 if it has the one that is wanted; "" is any.
+// It is [ErrSegment] that something else is there, or nothing. Only what was archived is
+// unpacked.
+func (a *Archive) fetch(ctx context.Context, name, want string) ([]Body, string, error) {
 	segment, err := a.bucket.Get(ctx, name)
+	if errors.Is(err, bucket.ErrNotFound) || errors.Is(err, bucket.ErrTooLarge) || errors.Is(err, bucket.ErrKey) {
+		err = fmt.Errorf("%w: %w", ErrSegment, err)
+	}
 	if err != nil {
 		return nil, "", err
 	}
-	sum := sha256.Sum256(segment)
+	hash := sha256.Sum256(segment)
+	sum := hex.EncodeToString(hash[:])
+	if want != "" && sum != want {
+		return nil, "", fmt.Errorf("%w: %s was altered since it was archived", ErrSegment, name)
+	}
 	bodies, err := Decode(segment)
-	return bodies, hex.EncodeToString(sum[:]), err
+	return bodies, sum, err
 }
 
 // check compares an archived body with what its entry's header commits to.
@@ -135,9 +147,13 @@ func (a *Archive) segment(ctx context.Context, x *audit.Erasure) ([]Body, error)
 	a.mu.Lock()
 	for i, h := range a.recent {
 		if h.name == x.Segment && h.sum == x.SHA256 {
-			a.recent = append(slices.Delete(a.recent, i, i+1), h)
-			a.mu.Unlock()
-			return h.bodies, nil
+			a.recent = slices.Delete(a.recent, i, i+1)
+			if h.wrong == nil || a.now().Before(h.until) {
+				a.recent = append(a.recent, h)
+				a.mu.Unlock()
+				return h.bodies, h.wrong
+			}
+			break
 		}
 	}
 	bad := a.bad
@@ -151,28 +167,20 @@ func (a *Archive) segment(ctx context.Context, x *audit.Erasure) ([]Body, error)
 	asked := ctx
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	bodies, sum, err := a.fetch(ctx, x.Segment)
-	switch {
-	case errors.Is(err, ErrSegment):
-		return nil, err
-	case err == nil && sum != x.SHA256:
-		return nil, fmt.Errorf("%w: %s was altered since it was archived", ErrSegment, x.Segment)
-	case errors.Is(err, bucket.ErrNotFound):
-		return nil, fmt.Errorf("%w: %w", ErrSegment, err)
-	}
+	bodies, _, err := a.fetch(ctx, x.Segment, x.SHA256)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrSegment) {
 		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 		if asked.Err() == nil {
 			a.bad, a.until = err, a.now().Add(badFor)
 		}
 		return nil, err
 	}
-	if a.recent = append(a.recent, held{x.Segment, sum, bodies}); len(a.recent) > cached {
+	if a.recent = append(a.recent, held{x.Segment, x.SHA256, bodies, err, a.now().Add(badFor)}); len(a.recent) > cached {
 		a.recent = slices.Delete(a.recent, 0, 1)
 	}
-	return bodies, nil
+	return bodies, err
 }
 
 // Verify reads every segment that a log's erasures name and compares it with them, and
@@ -188,15 +196,13 @@ func (a *Archive) Verify(ctx context.Context, src audit.Source, size int64) (fin
 		if e.Op != audit.OpArchive {
 			return nil
 		}
-		got, sum, err := a.fetch(ctx, x.Segment)
+		got, _, err := a.fetch(ctx, x.Segment, x.SHA256)
 		switch {
-		case errors.Is(err, ErrSegment), errors.Is(err, bucket.ErrNotFound), errors.Is(err, bucket.ErrKey):
+		case errors.Is(err, ErrSegment):
 			find(e.Seq, err)
 			return nil
 		case err != nil:
 			return err
-		case sum != x.SHA256:
-			find(e.Seq, fmt.Errorf("%w: %s was altered since it was archived", ErrSegment, x.Segment))
 		case len(got) != x.Bodies:
 			find(e.Seq, fmt.Errorf("%w: %s has %d bodies, the entry says %d", ErrSegment, x.Segment, len(got), x.Bodies))
 		}

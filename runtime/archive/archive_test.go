@@ -148,6 +148,37 @@ func TestAnArchiveThatIsDownIsNotAskedForEachBody(t *testing.T) {
 	}
 }
 
+// TestASegmentThatIsNotTheOneIsNotAskedForEachBody: whatever else is there, it holds up a
+// page of old entries once, and no other segment.
+func TestASegmentThatIsNotTheOneIsNotAskedForEachBody(t *testing.T) {
+	for name, damage := range map[string]func(*counting){
+		"altered":   func(c *counting) { c.spoil = func(b []byte) []byte { return append(b, 0) } },
+		"too large": func(c *counting) { c.fails = fmt.Errorf("read: %w", bucket.ErrTooLarge) },
+		"gone":      func(c *counting) { c.fails = fmt.Errorf("read: %w", bucket.ErrNotFound) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBucket(t)
+			a := archive.New(b)
+			r, other := row(t, 1), row(t, 7)
+			x, beside := kept(t, a, r), kept(t, a, other)
+			b.reads = 0
+			damage(b)
+			for range 50 {
+				if _, err := a.Body(t.Context(), &r, x); !errors.Is(err, archive.ErrSegment) {
+					t.Fatalf("got %v, want ErrSegment", err)
+				}
+			}
+			if b.reads != 1 {
+				t.Errorf("asked %d times, want once", b.reads)
+			}
+			b.fails, b.spoil = nil, nil
+			if _, err := a.Body(t.Context(), &other, beside); err != nil {
+				t.Errorf("another segment: %v", err)
+			}
+		})
+	}
+}
+
 func TestASegmentThatWasAlteredIsNotBelieved(t *testing.T) {
 	b := newBucket(t)
 	a := archive.New(b)

@@ -20,6 +20,10 @@ type Checkpoint struct {
 	Note []byte
 }
 
+// maxTreeSize bounds a checkpoint's size: near 1<<62 the numbers of a tree's hashes no
+// longer fit in 64 bits, and looking for them would not end.
+const maxTreeSize = 1 << 56
+
 // ErrBadCheckpoint means that a checkpoint's form, origin or signature is wrong.
 var ErrBadCheckpoint = errors.New("checkpoint not valid")
 
@@ -92,7 +96,7 @@ func ReadCheckpoint(signed []byte) (Checkpoint, error) {
 		return Checkpoint{}, fmt.Errorf("%w: %w", ErrBadCheckpoint, err)
 	}
 	var root tlog.Hash
-	if len(c.Hash) != len(root) || c.Size > 1<<62 {
+	if len(c.Hash) != len(root) || c.Size > maxTreeSize {
 		return Checkpoint{}, fmt.Errorf("%w: hash or size out of range", ErrBadCheckpoint)
 	}
 	copy(root[:], c.Hash)

@@ -221,7 +221,8 @@ func (l *liar) history(t testing.TB, pin string, change func(*client.Config)) (*
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c.LogHistory(pin), c
+	h := c.LogHistory(pin)
+	return h, c
 }
 
 func inHeader(checkpoint string) string {

@@ -20,7 +20,9 @@ import (
 	"github.com/auditlb/terraform-provider-auditlb/runtime/control/controltest"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/daemon"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/identity"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/store/sqlite"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/ticket"
 )
 
 // pastLog makes the log of a runtime that ran thirty days ago: pool/web was created, and
@@ -57,6 +59,17 @@ func pastLog(t *testing.T, dataDir string) (seqs []int64) {
 	for n := range 3 {
 		seqs = append(seqs, l.Update(t, id, "pool/web", controltest.Numbered(n+2)).Entry.Seq)
 	}
+	// A ticket that is bound to what a run planned, and waits for approval since.
+	o, err := l.RegisterRun(t.Context(), controltest.By(id), "run-1", map[string]string{"system": "test"})
+	accepted(t, o, err)
+	call := controltest.By(id)
+	call.Run = "run-1"
+	o, err = l.Plan(t.Context(), call, control.Plan{Address: controltest.Address(t, "pool/web"), Op: lb.OpDelete})
+	accepted(t, o, err)
+	o, err = l.OpenTicket(t.Context(), controltest.By(""), control.TicketRequest{Run: "run-1", Request: ticket.Request{
+		ID: "CHG-BOUND", Title: "a change", Reason: "a test needs it", NotAfter: time.Now().Add(24 * time.Hour), Scope: ticket.Scope{Addresses: []string{"*"}},
+	}})
+	accepted(t, o, err)
 	l.Close()
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
@@ -184,6 +197,11 @@ func TestAnErasedBodyIsSaidToBeErased(t *testing.T) {
 	e := shown(t, reader(t, d), seqs[0])
 	if e.BodyState != api.BodyErased || e.Body != nil || e.BodyErasedBy == 0 {
 		t.Errorf("shown %+v", e)
+	}
+	// Whoever is asked to approve what was planned must not take it for no change.
+	effects, err := reader(t, d).TicketEffects(t.Context(), "CHG-BOUND", client.Page{})
+	if err != nil || len(effects.Items) != 1 || effects.Items[0].BodyState != api.BodyErased || effects.Items[0].BodyErasedBy == 0 {
+		t.Errorf("the effects to approve: %+v, %v", effects, err)
 	}
 	verified(t, d, dataDir)
 	// A change goes on as ever.

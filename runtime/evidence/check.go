@@ -44,7 +44,7 @@ func (r *Result) OK() bool { return len(r.Findings) == 0 }
 // have to have cosigned; nil asks for none.
 func CheckProof(p audit.Proof, trust *audit.Trust, policy *witness.Policy) Result {
 	r := check([]audit.Proof{p}, trust, policy)
-	r.state(policy, nil)
+	r.state(nil)
 	return r
 }
 
@@ -62,7 +62,7 @@ func Check(b *Bundle, derived Derived, trust *audit.Trust, policy *witness.Polic
 		r.checkQuery(b.Manifest.Query)
 		r.checkDerived(b, derived)
 	}
-	r.state(policy, &b.Manifest)
+	r.state(&b.Manifest)
 	return r
 }
 
@@ -145,7 +145,7 @@ func (r *Result) find(seq int64, problem string) {
 }
 
 // state says in words what was proved and what was not.
-func (r *Result) state(policy *witness.Policy, m *Manifest) {
+func (r *Result) state(m *Manifest) {
 	if !r.OK() {
 		return
 	}

@@ -3,6 +3,7 @@ package evidence_test
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -108,6 +109,43 @@ func TestEveryFileOfABundleCounts(t *testing.T) {
 			rejected(t, zipOf(t, append(slices.Clone(files), file{name, files[len(files)-1].content})), s.key())
 		})
 	}
+}
+
+// TestAProofInABundleHasOneForm: another spelling of the same proof is not taken.
+func TestAProofInABundleHasOneForm(t *testing.T) {
+	s := newScene(t)
+	files := unzip(t, zipped(t, s.collect(t, evidence.Query{Ticket: ticketID})))
+	last := len(files) - 1
+	version, rest, _ := strings.Cut(files[last].content, "\nextra ")
+	extra, rest, _ := strings.Cut(rest, "\n")
+	inside, err := base64.StdEncoding.DecodeString(extra)
+	must(t, err)
+	for name, spelled := range map[string]string{
+		"with a break":       extra[:8] + "\r" + extra[8:],
+		"with a space":       base64.StdEncoding.EncodeToString(bytes.Replace(inside, []byte(`,"salt"`), []byte(`, "salt"`), 1)),
+		"with an escape":     base64.StdEncoding.EncodeToString(bytes.Replace(inside, []byte(`"salt"`), []byte(`"\u0073alt"`), 1)),
+		"with other hex":     base64.StdEncoding.EncodeToString(upperSalt(inside)),
+		"with a break after": extra + "\r",
+	} {
+		t.Run(name, func(t *testing.T) {
+			changed := slices.Clone(files)
+			changed[last].content = version + "\nextra " + spelled + "\n" + rest
+			p, err := audit.ParseProof([]byte(changed[last].content))
+			must(t, err) // by itself it is one
+			trust, err := audit.NewTrust(s.key())
+			must(t, err)
+			if r := evidence.CheckProof(p, trust, nil); !r.OK() {
+				t.Errorf("%v", r.Findings)
+			}
+			rejected(t, zipOf(t, changed), s.key())
+		})
+	}
+}
+
+// upperSalt writes the salt in capitals.
+func upperSalt(extra []byte) []byte {
+	at := bytes.Index(extra, []byte(`"salt":"`)) + len(`"salt":"`)
+	return slices.Concat(extra[:at], bytes.ToUpper(extra[at:at+2*audit.SaltBytes]), extra[at+2*audit.SaltBytes:])
 }
 
 // TestWhatIsDerivedFromAnotherBundleIsNotTaken writes bundles anew, so that what is

@@ -192,6 +192,7 @@ func (s *server) listTicketEffects(c *call) (*answer, error) {
 		size += len(row.Body)
 		list.Items = append(list.Items, api.TicketEffect{
 			Address: e.Address, Op: e.Op, EffectDigest: e.Digest, Unknown: e.Unknown, Plan: e.Plan, Patch: record.Patch,
+			BodyState: record.BodyState, BodyErasedBy: record.BodyErasedBy,
 		})
 	}
 	return ok(list)

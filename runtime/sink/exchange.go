@@ -41,6 +41,9 @@ type reply struct {
 	status     int
 	body       []byte
 	retryAfter time.Duration
+	// cut is why the body was not read to its end; an answer that breaks off, or is longer
+	// than any should be, has said what matters.
+	cut error
 }
 
 func newExchange(target string, cfg HTTPConfig) *exchange {
@@ -85,11 +88,11 @@ func (x *exchange) post(ctx context.Context, header http.Header, body []byte) (r
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes))
+	r := reply{status: resp.StatusCode, body: answer, retryAfter: retryAfter(resp.Header, time.Now())}
 	if err != nil && ctx.Err() != nil {
-		return reply{}, x.failed(ctx, err)
+		r.cut = x.failed(ctx, err)
 	}
-	// An answer that breaks off after its status has said what matters.
-	return reply{resp.StatusCode, answer, retryAfter(resp.Header, time.Now())}, nil
+	return r, nil
 }
 
 // failed says why a request got no answer. Texts of the network's errors can have the URL

@@ -163,16 +163,16 @@ func TestAFileKeepsAsManyOfThePastAsItIsTold(t *testing.T) {
 // TestFilesOfALogThatWasSetBackAreTheOldOnes: they have higher numbers than what is written
 // after a restore, and go first.
 func TestFilesOfALogThatWasSetBackAreTheOldOnes(t *testing.T) {
-	m := newMemory(t, 100)
+	m := newMemory(t, 400)
 	cfg := toFile(filepath.Join(t.TempDir(), "log.jsonl"))
-	cfg.File.MaxBytes, cfg.File.Keep = 15_000, 2
+	cfg.File.MaxBytes, cfg.File.Keep = 50_000, 2
 	for _, seq := range []string{"000000009000", "000000009100"} {
 		if err := os.WriteFile(cfg.File.Path+"."+seq, []byte("{}\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	r := start(t, m, impatient(t.Output()), cfg)
-	caughtUp(t, r, "file", 100)
+	caughtUp(t, r, "file", 400)
 	files, err := filepath.Glob(cfg.File.Path + ".*")
 	if err != nil || len(files) != 2 {
 		t.Fatalf("%q %v", files, err)
@@ -185,7 +185,7 @@ func TestFilesOfALogThatWasSetBackAreTheOldOnes(t *testing.T) {
 		}
 		got = append(got, fileSeqs(t, f)...)
 	}
-	if !slices.Equal(got, upTo(100)[100-len(got):]) {
+	if !slices.Equal(got, upTo(400)[400-len(got):]) {
 		t.Errorf("the newest files have %v", got)
 	}
 }

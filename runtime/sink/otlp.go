@@ -82,6 +82,8 @@ func (o *otlp) deliver(ctx context.Context, batch []message) error {
 // meanwhile, and of no record.
 func judgeOTLP(r reply, sent int) error {
 	switch s := r.status; {
+	case s >= 200 && s <= 299 && r.cut != nil:
+		return r.cut // which records were refused may be in what is missing
 	case s >= 200 && s <= 299:
 		n := rejectedRecords(r.body)
 		if n <= 0 {

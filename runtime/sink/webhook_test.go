@@ -421,3 +421,22 @@ func TestASlowReceiverTimesOut(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 }
+
+// TestAnAnswerThatNeverEndsIsAnAnswer: its status says what became of the entry, and what
+// was taken is not sent again for ever.
+func TestAnAnswerThatNeverEndsIsAnAnswer(t *testing.T) {
+	m, rc := newMemory(t, 2), newReceiver(t)
+	release := make(chan struct{})
+	defer close(release)
+	rc.does(func(w http.ResponseWriter, _ request) {
+		_ = http.NewResponseController(w).Flush()
+		<-release
+	})
+	cfg := toWebhook(t, "siem", rc.URL)
+	cfg.Webhook.Timeout = 500 * time.Millisecond
+	r := start(t, m, impatient(t.Output()), cfg)
+	caughtUp(t, r, "siem", 2)
+	if got := rc.seqs(t); got[0] != 0 || got[len(got)-1] != 1 || status(t, r, "siem").Delivered != 2 {
+		t.Errorf("sent %v; %+v", got, status(t, r, "siem"))
+	}
+}

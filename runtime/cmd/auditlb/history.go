@@ -159,7 +159,7 @@ func printEntry(out io.Writer, e *api.EntryRecord) {
 		"effect", e.EffectDigest,
 		"request", request,
 		"leaf hash", e.LeafHash,
-		"body", bodyState(e),
+		"body", bodyState(e.BodyState, e.BodyErasedBy),
 	)
 	if e.Body != nil {
 		printRules(out, e.Body.Rules)
@@ -182,20 +182,20 @@ func printEntry(out io.Writer, e *api.EntryRecord) {
 }
 
 // bodyState says where a body is that the log no longer holds, or "".
-func bodyState(e *api.EntryRecord) string {
+func bodyState(state string, erasedBy int64) string {
 	by := ""
-	if e.BodyErasedBy > 0 {
-		by = fmt.Sprintf(" (entry %d)", e.BodyErasedBy)
+	if erasedBy > 0 {
+		by = fmt.Sprintf(" (entry %d)", erasedBy)
 	}
-	switch e.BodyState {
+	switch state {
 	case api.BodyErased:
-		return fmt.Sprintf("erased by policy in entry %d", e.BodyErasedBy)
+		return fmt.Sprintf("erased by policy in entry %d", erasedBy)
 	case api.BodyArchived:
 		return "from the archive" + by
 	case api.BodyUnavailable:
 		return "can't be had just now: not in the log any more" + by
 	}
-	return e.BodyState
+	return state
 }
 
 // vouched is an identity provider's word for an actor, or "".

@@ -132,7 +132,7 @@ func readElsewhere(ctx context.Context, path, origin string) iter.Seq2[audit.Els
 			return
 		}
 		if !info.IsDir() {
-			text, err := readBounded(path)
+			text, err := readCheckpoint(path)
 			yield(audit.Elsewhere{From: path, Note: text}, err)
 			return
 		}
@@ -162,7 +162,11 @@ func isDir(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-func readBounded(path string) ([]byte, error) {
+// readCheckpoint reads a checkpoint, or the one that a proof or a bundle holds.
+func readCheckpoint(path string) ([]byte, error) {
+	if e, err := readEvidence(path); err == nil {
+		return e.checkpoint(), nil
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err

@@ -163,7 +163,7 @@ func summary(e *api.EntryRecord) string {
 	}
 	parts := []string{patchSummary(e.Patch)}
 	if e.BodyState == api.BodyErased || e.BodyState == api.BodyUnavailable {
-		parts = append(parts, "(body "+bodyState(e)+")")
+		parts = append(parts, "(body "+bodyState(e.BodyState, e.BodyErasedBy)+")")
 	}
 	if e.Emergency {
 		parts = append(parts, "(EMERGENCY)")

@@ -99,7 +99,7 @@ func plannedEffects(ctx context.Context, cl *client.Client, run string) ([]api.T
 }
 
 func effectOf(e api.EntryRecord) api.TicketEffect {
-	return api.TicketEffect{Address: e.Resource, Op: lb.Op(e.Op), EffectDigest: e.EffectDigest, Plan: e.Seq, Patch: e.Patch}
+	return api.TicketEffect{Address: e.Resource, Op: lb.Op(e.Op), EffectDigest: e.EffectDigest, Plan: e.Seq, Patch: e.Patch, BodyState: e.BodyState, BodyErasedBy: e.BodyErasedBy}
 }
 
 func counted(effects []api.TicketEffect) string {
@@ -120,6 +120,9 @@ func printMarkdown(out io.Writer, run string, effects []api.TicketEffect, warnin
 	for _, e := range effects {
 		var diff strings.Builder
 		printPatch(&diff, e.Patch)
+		if gone := notShown(&e); gone != "" {
+			fmt.Fprintf(&diff, "  ! %s\n", gone)
+		}
 		for _, u := range e.Unknown {
 			fmt.Fprintf(&diff, "  ! %s: not known when planned, may become anything\n", attributePath(u))
 		}

@@ -68,6 +68,11 @@ func signOff(cmd *cobra.Command, cl *client.Client, t *api.Ticket, yes bool) (di
 	out := cmd.ErrOrStderr()
 	printTicket(out, t)
 	printEffects(out, effects)
+	for _, e := range effects {
+		if notShown(&e) != "" {
+			return "", fmt.Errorf("ticket %s covers what can't be shown any more: bind it to another run, planned again, or say with --effects %s that you have seen it before", t.ID, t.Binding.EffectsDigest)
+		}
+	}
 	if yes {
 		return t.Binding.EffectsDigest, nil
 	}
@@ -105,10 +110,21 @@ func effectsOf(ctx context.Context, cl *client.Client, t *api.Ticket) ([]api.Tic
 	}
 }
 
+// notShown says why there is no difference to see of an effect, or "".
+func notShown(e *api.TicketEffect) string {
+	if e.BodyState == "" || e.BodyState == api.BodyArchived {
+		return ""
+	}
+	return "what it changes can't be shown: its plan: " + bodyState(e.BodyState, e.BodyErasedBy)
+}
+
 func printEffects(out io.Writer, effects []api.TicketEffect) {
 	for _, e := range effects {
 		fmt.Fprintf(out, "\n%s %s (plan entry %d)\n", e.Op, e.Address, e.Plan)
 		printPatch(out, e.Patch)
+		if gone := notShown(&e); gone != "" {
+			fmt.Fprintf(out, "  ! %s\n", gone)
+		}
 		for _, u := range e.Unknown {
 			fmt.Fprintf(out, "  ? %s: not known when planned, may become anything\n", attributePath(u))
 		}

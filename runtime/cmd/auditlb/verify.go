@@ -39,8 +39,8 @@ With --witness-policy it must have the cosignatures that the policy asks for.
 
 Otherwise: read a whole log, running or stopped, and check it against its own signed
 checkpoint: every entry's header, hash, order and index, every body, every
-stored hash of the Merkle tree, and that the current state is the fold of the
-entries. The first bad entry is named. Exit code 4 means something is wrong.
+stored hash of the Merkle tree, that the current state is the fold of the
+entries, and that the database's own indexes hide nothing. The first bad entry is named. Exit code 4 means something is wrong.
 
 --depth shape reads no bodies and takes half the time: it checks that the
 headers are those that the checkpoint signs, their order, and the whole tree.
@@ -155,6 +155,14 @@ func (c *cli) verify(cmd *cobra.Command, f verifyFlags) error {
 		return err
 	case err != nil:
 		return fmt.Errorf("the log could not be read, which says nothing of whether it is right: %w", err)
+	}
+	if depth == audit.DepthDeep {
+		found, err := reader.CheckIndexes(cmd.Context())
+		if err != nil {
+			return fmt.Errorf("the log could not be read, which says nothing of whether it is right: %w", err)
+		}
+		report.Findings = append(report.Findings, found...)
+		report.Checked += ", every index of the database"
 	}
 	if err := verifyOutside(cmd.Context(), reader, verifier, f.checkpoint, bodies, &report); err != nil {
 		return err

@@ -40,36 +40,60 @@ func (c *cli) verifyFile(cmd *cobra.Command, path, keyFile, policyFile string) e
 }
 
 func checkFile(path string, trust *audit.Trust, policy *witness.Policy) (evidence.Result, error) {
-	f, err := os.Open(path)
+	e, err := readEvidence(path)
 	if err != nil {
 		return evidence.Result{}, err
 	}
-	defer f.Close()
-	beginning := make([]byte, 4)
-	n, err := io.ReadFull(f, beginning)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return evidence.Result{}, fmt.Errorf("%s: %w", path, err)
+	if e.bundle != nil {
+		return evidence.Check(e.bundle, e.derived, trust, policy), nil
 	}
-	if evidence.IsBundle(beginning[:n]) {
+	return evidence.CheckProof(*e.proof, trust, policy), nil
+}
+
+// evidenceFile is a bundle, or else one proof.
+type evidenceFile struct {
+	bundle  *evidence.Bundle
+	derived evidence.Derived
+	proof   *audit.Proof
+}
+
+// checkpoint is the checkpoint that its entries are proved by; nil in a bundle of none.
+func (e *evidenceFile) checkpoint() []byte {
+	switch {
+	case e.proof != nil:
+		return e.proof.Checkpoint
+	case len(e.bundle.Proofs) > 0:
+		return e.bundle.Proofs[0].Checkpoint
+	}
+	return nil
+}
+
+func readEvidence(path string) (*evidenceFile, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, audit.MaxProofBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if evidence.IsBundle(text) {
 		info, err := f.Stat()
 		if err != nil {
-			return evidence.Result{}, fmt.Errorf("%s: %w", path, err)
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		bundle, derived, err := evidence.Read(f, info.Size())
 		if err != nil {
-			return evidence.Result{}, fmt.Errorf("%s: %w", path, err)
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		return evidence.Check(bundle, derived, trust, policy), nil
-	}
-	text, err := io.ReadAll(io.LimitReader(io.MultiReader(strings.NewReader(string(beginning[:n])), f), audit.MaxProofBytes+1))
-	if err != nil {
-		return evidence.Result{}, fmt.Errorf("%s: %w", path, err)
+		return &evidenceFile{bundle: bundle, derived: derived}, nil
 	}
 	proof, err := audit.ParseProof(text)
 	if err != nil {
-		return evidence.Result{}, fmt.Errorf("%s is neither a proof nor an evidence bundle: %w", path, err)
+		return nil, fmt.Errorf("%s is neither a proof nor an evidence bundle: %w", path, err)
 	}
-	return evidence.CheckProof(proof, trust, policy), nil
+	return &evidenceFile{proof: &proof}, nil
 }
 
 // readTrust reads public keys, one a line.

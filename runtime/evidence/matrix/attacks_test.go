@@ -95,6 +95,13 @@ var attacks = []attack{
 		unseen: "The state is what the entries make of it, and they are untouched. The node refuses to start on it, and a deep `auditlb verify` finds it at any time.",
 	},
 	{
+		name: "a token is given another secret",
+		make: onNow(func(*scene) []statement {
+			return []statement{do("UPDATE secret SET sealed = zeroblob(32) WHERE id LIKE 'token/%'")}
+		}),
+		unseen: "Secrets lie beside the log, and only the digest of a token's is in it: `auditlb verify` does not read them. The node refuses to start on it.",
+	},
+	{
 		name: "an old stored hash of the tree is edited",
 		make: onNow(func(s *scene) []statement {
 			return []statement{do("UPDATE hash SET hash = zeroblob(32) WHERE idx = ?", tlog.StoredHashIndex(0, s.old))}
@@ -154,7 +161,7 @@ var attacks = []attack{
 			sign(t, c.dir, &tree, newKey(t, c.dir, s.signer.Origin()))
 			return c
 		},
-		unseen: "Nothing was changed yet; the key in the directory is that of somebody else. A node trusts the key that it is given. `auditlb log rotate-key` changes a key so that the old one vouches for the new.",
+		unseen: "Nothing was changed yet; the key in the directory is that of somebody else. The node does not start with a key that the log does not name. `auditlb log rotate-key` changes a key so that the old one vouches for the new.",
 	},
 	{
 		name: "an entry since T1 is rewritten, and signed with the log's key",
