@@ -169,8 +169,9 @@ type ErasedBodies struct {
 	Last     int64 `json:"last"`
 }
 
-// coverage is what the erasures of a log say.
+// coverage is what the erasures of a log of a size say.
 type coverage struct {
+	size             int64
 	erased, archived seqSet
 	first, last      int64
 }
@@ -204,6 +205,10 @@ func EachErasure(ctx context.Context, src Source, from, size int64, visit func(E
 // coverage reads what the erasures below a size say. Each must be in the tree that was
 // walked: it may lie where an earlier verification read, and have been put there since.
 func (w *walk) coverage(ctx context.Context, size int64) (c coverage, err error) {
+	if w.said != nil && w.said.size == size {
+		return *w.said, nil
+	}
+	c.size = size
 	err = EachErasure(ctx, w.src, 0, size, func(x Erasure, e Entry) error {
 		if ok, err := w.inTree(ctx, e); !ok {
 			return err
@@ -219,6 +224,9 @@ func (w *walk) coverage(ctx context.Context, size int64) (c coverage, err error)
 		set.addSpans(x.Erased)
 		return nil
 	})
+	if err == nil {
+		w.said = &c
+	}
 	return c, err
 }
 

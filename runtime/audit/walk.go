@@ -34,6 +34,8 @@ type walk struct {
 	// they are judged.
 	absent seqSet
 	erased *ErasedBodies
+	// said is what erasures were found to say.
+	said *coverage
 	// broken is set when a leaf's hash is missing, so that the tree can't be
 	// rebuilt and its root says nothing more.
 	broken bool

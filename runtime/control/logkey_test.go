@@ -204,14 +204,12 @@ func TestEachRotationNamesTheKeyBeforeIt(t *testing.T) {
 }
 
 func TestARotationHappensOrDoesNot(t *testing.T) {
-	for name, c := range map[string]struct {
-		commits bool
-	}{"the commit fails": {false}, "the commit succeeds and says that it failed": {true}} {
+	for name, commits := range map[string]bool{"the commit fails": false, "the commit succeeds and says that it failed": true} {
 		t.Run(name, func(t *testing.T) {
 			log, store := newFaultyLog(t)
 			old, next := log.Signer, newSigner(t, controltest.Origin)
 			store.onCommit(func(commit func() error) error {
-				if c.commits {
+				if commits {
 					if err := commit(); err != nil {
 						return err
 					}
@@ -223,10 +221,10 @@ func TestARotationHappensOrDoesNot(t *testing.T) {
 			}
 			store.onCommit(nil)
 			log.Create(t, "CHG-1", "pool/web", controltest.Numbered(1))
-			if signedBy(log.Checkpoint(), old) == c.commits || signedBy(log.Checkpoint(), next) != c.commits {
+			if signedBy(log.Checkpoint(), old) == commits || signedBy(log.Checkpoint(), next) != commits {
 				t.Errorf("the log goes on with the other key\n%s", log.Checkpoint())
 			}
-			followed(t, log, old, map[bool]int{true: 1}[c.commits])
+			followed(t, log, old, map[bool]int{true: 1}[commits])
 		})
 	}
 }

@@ -32,9 +32,9 @@ type bodies struct {
 // window is the entries from and to that the erasure of entry by looked at.
 type window struct{ by, from, to int64 }
 
-// successors bounds how many entries of a resource are looked through for the one that
-// replaced a state.
-const successors = 1000
+// nearby is how many entries of a resource are looked through for the one that replaced a
+// state, before it is searched for.
+const nearby = 20
 
 // Erased implements [server.Bodies].
 func (b *bodies) Erased(ctx context.Context, row *audit.Row) server.ErasedBody {
@@ -100,23 +100,38 @@ func (b *bodies) lookedAt(ctx context.Context, row *audit.Row) (int64, error) {
 	if err != nil || !e.ChangesState() {
 		return row.Seq, err
 	}
-	const atOnce = 20
-	for from, n := row.Seq+1, 0; n < successors; n += atOnce {
-		rows, err := b.store.RowsOf(ctx, e.Resource, from, atOnce)
+	rows, err := b.store.RowsOf(ctx, e.Resource, row.Seq+1, nearby)
+	if err != nil {
+		return -1, err
+	}
+	for i := range rows {
+		if rows[i].Columns.Type == e.Type && !rows[i].Columns.Refused {
+			return rows[i].Seq, nil
+		}
+	}
+	if len(rows) < nearby {
+		return -1, nil
+	}
+	// There may be any number of plans and refusals between: bisect for the first that
+	// is of the type, by the last that is before a point.
+	extent, err := b.store.Extent(ctx)
+	if err != nil {
+		return -1, err
+	}
+	found := int64(-1)
+	for low, high := rows[nearby-1].Seq+1, extent.Size; low < high; {
+		middle := (low + high) / 2
+		last, err := b.store.Entries(ctx, control.Query{Resource: e.Resource, Type: e.Type, Before: middle + 1, Limit: 1})
 		if err != nil {
 			return -1, err
 		}
-		for i := range rows {
-			from = rows[i].Seq + 1
-			if rows[i].Columns.Type == e.Type && !rows[i].Columns.Refused {
-				return rows[i].Seq, nil
-			}
-		}
-		if len(rows) < atOnce {
-			break
+		if len(last) == 0 || last[0].Seq < low {
+			low = middle + 1
+		} else {
+			found, high = last[0].Seq, last[0].Seq
 		}
 	}
-	return -1, nil
+	return found, nil
 }
 
 // by returns the erasures that looked at an entry, newest first: one, unless the log's

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,8 +27,8 @@ import (
 )
 
 // pastLog makes the log of a runtime that ran thirty days ago: pool/web was created, and
-// changed three times.
-func pastLog(t *testing.T, dataDir string) (seqs []int64) {
+// changed three times, after so many plans of that.
+func pastLog(t *testing.T, dataDir string, plans int) (seqs []int64) {
 	t.Helper()
 	skey, vkey, err := audit.GenerateKey("auditlb/past")
 	if err != nil {
@@ -56,6 +57,17 @@ func pastLog(t *testing.T, dataDir string) (seqs []int64) {
 	}
 	id := l.Ticket(t, "CHG-0")
 	seqs = append(seqs, l.Create(t, id, "pool/web", controltest.Numbered(1)).Entry.Seq)
+	// However often a change was planned before it was made.
+	var planning sync.WaitGroup
+	for n := range plans { // at once, so that they share commits
+		planning.Go(func() {
+			o, err := l.Plan(context.Background(), controltest.By(id), control.Plan{Address: controltest.Address(t, "pool/web"), Op: lb.OpUpdate, Object: controltest.Numbered(n % 90)})
+			if err != nil {
+				t.Errorf("plan %d: %v %+v", n, err, o.Refusal())
+			}
+		})
+	}
+	planning.Wait()
 	for n := range 3 {
 		seqs = append(seqs, l.Update(t, id, "pool/web", controltest.Numbered(n+2)).Entry.Seq)
 	}
@@ -124,7 +136,7 @@ func shown(t *testing.T, cl *client.Client, seq int64) *api.EntryRecord {
 
 func TestAnArchivedBodyIsShownAsBefore(t *testing.T) {
 	dataDir, outside := t.TempDir(), t.TempDir()
-	seqs := pastLog(t, dataDir)
+	seqs := pastLog(t, dataDir, 0)
 	d := start(t, config(dataDir, -1))
 	before := shown(t, operator(t, d), seqs[1])
 	stop(t, d)
@@ -191,7 +203,7 @@ func TestAnArchivedBodyIsShownAsBefore(t *testing.T) {
 
 func TestAnErasedBodyIsSaidToBeErased(t *testing.T) {
 	dataDir := t.TempDir()
-	seqs := pastLog(t, dataDir)
+	seqs := pastLog(t, dataDir, 60)
 	d := start(t, retaining(dataDir, "erase", ""))
 	untilRetained(t, d)
 	e := shown(t, reader(t, d), seqs[0])

@@ -9,9 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/client"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/control/controltest"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/daemon"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/evidence"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/runtimetest"
 )
 
@@ -49,6 +53,20 @@ func TestABundleHasWhatWasAskedForAndWhatThatRefersTo(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a plan that was made elsewhere", func(t *testing.T) {
+		at := lb.Address{Kind: lb.KindPool, Name: "planned-elsewhere"}
+		encoded, err := lb.Encode(controltest.Numbered(1))
+		must(t, err)
+		plan, err := s.Client(t, client.Config{}).Plan(t.Context(), api.PlanRequest{Kind: at.Kind, Name: at.Name, Op: lb.OpCreate, Object: encoded})
+		must(t, err)
+		s.OpenTicket(t, api.TicketRequest{ID: "CHG-7"})
+		o, err := s.Client(t, client.Config{Ticket: "CHG-7"}).Put(t.Context(), at, controltest.Numbered(1), client.IfAbsent())
+		must(t, err)
+		got := entries(t, s.collect(t, evidence.Query{Ticket: "CHG-7"}))
+		if got[o.Revision].Plan != plan.Seq || got[plan.Seq].Type != audit.TypePlan {
+			t.Errorf("applied %+v, planned %+v", got[o.Revision], got[plan.Seq])
+		}
+	})
 	for name, q := range map[string]evidence.Query{
 		"a ticket that is not there":     {Ticket: "CHG-404"},
 		"a ticket with a run of others":  {Ticket: ticketID, Run: "run-404"},

@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 )
@@ -116,6 +118,14 @@ func texts(ctx context.Context, db *sql.DB, query string) ([]string, error) {
 	})
 }
 
+var comment = regexp.MustCompile("--[^\n]*")
+
+// bare is SQL without comments, which may change, and with single spaces. What is left out
+// within quotes leaves a quote or a space.
+func bare(query string) string {
+	return strings.Join(strings.Fields(comment.ReplaceAllString(query, "")), " ")
+}
+
 // isOurSchema compares the schema with one that is made anew. What ANALYZE makes is left out.
 func (r *Reader) isOurSchema(ctx context.Context) (bool, error) {
 	const query = "SELECT type || ' ' || name || ' ' || tbl_name || ' ' || coalesce(sql, '') FROM sqlite_schema WHERE name NOT GLOB 'sqlite_stat[0-9]' ORDER BY 1"
@@ -133,5 +143,5 @@ func (r *Reader) isOurSchema(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	wants, err := texts(ctx, fresh, query)
-	return slices.Equal(has, wants), err
+	return slices.EqualFunc(has, wants, func(a, b string) bool { return bare(a) == bare(b) }), err
 }

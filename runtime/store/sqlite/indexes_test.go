@@ -50,6 +50,7 @@ func TestWhatAnIndexHidesIsFound(t *testing.T) {
 	}{
 		{"nothing", nil, "", 0},
 		{"statistics", []string{"ANALYZE"}, "", 0},
+		{"another comment", []string{"PRAGMA writable_schema = ON", "UPDATE sqlite_schema SET sql = replace(sql, 'microseconds since', 'since')"}, "", 0},
 		{"by object", pretend("entry_resource", "entry (resource, seq) WHERE seq <> 3", "entry (resource, seq)"), "queries don't find it", 3},
 		{"by ticket", pretend("entry_changeset", "entry (changeset, seq) WHERE seq <> 3", "entry (changeset, seq)"), "queries don't find it", 3},
 		{"by type", pretend("entry_type", "entry (type, seq) WHERE seq <> 4", "entry (type, seq)"), "queries don't find it", 4},
