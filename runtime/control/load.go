@@ -49,22 +49,29 @@ func (c *Controller) begin(ctx context.Context) error {
 // checkKey holds the key in use to the one that the log names: another one of the
 // same origin makes checkpoints that nobody who has seen the log believes.
 func (c *Controller) checkKey(ctx context.Context) error {
-	named := audit.LogKey{}
+	var named audit.LogKey
 	at := int64(-1)
+	wrong := ""
 	err := c.logEntries(ctx, func(e *audit.Entry, row *audit.Row) error {
 		if e.Op != audit.OpCreate && e.Op != audit.OpRotate && e.Op != audit.OpRestart {
 			return nil
 		}
+		at, wrong = e.Seq, ""
+		record := audit.Record{Entry: *e, Salt: row.Salt, Body: row.Body}
 		var err error
-		named, err = audit.ParseLogKey(row.Body)
-		at = e.Seq
-		return err
+		if named, err = audit.ParseLogKey(row.Body); err != nil || !record.BodyMatches() {
+			wrong = audit.ErrBody.Error()
+		}
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("read the key that the log names: %w", err)
 	}
-	if named.PublicKey != c.signer.Load().PublicKey() {
-		return &IntegrityError{[]audit.Finding{{Seq: at, Resource: audit.ResourceLog, Problem: "the signing key is not the one that the entry names: put that one back, or change it with auditlb log rotate-key"}}}
+	if wrong == "" && named.PublicKey != c.signer.Load().PublicKey() {
+		wrong = "the signing key is not the one that the entry names: put that one back, or change it with auditlb log rotate-key"
+	}
+	if wrong != "" {
+		return &IntegrityError{[]audit.Finding{{Seq: at, Resource: audit.ResourceLog, Problem: wrong}}}
 	}
 	return nil
 }

@@ -40,7 +40,11 @@ func zipOf(t testing.TB, files []file) []byte {
 	var out bytes.Buffer
 	z := zip.NewWriter(&out)
 	for _, f := range files {
-		w, err := z.CreateHeader(&zip.FileHeader{Name: f.name, Method: zip.Deflate, Modified: time.Unix(1_700_000_000, 0).UTC()})
+		method := zip.Deflate
+		if f.content == "" {
+			method = zip.Store // there may be many
+		}
+		w, err := z.CreateHeader(&zip.FileHeader{Name: f.name, Method: method, Modified: time.Unix(1_700_000_000, 0).UTC()})
 		must(t, err)
 		if strings.HasSuffix(f.name, "/") {
 			continue // a folder
@@ -89,7 +93,7 @@ func TestEveryFileOfABundleCounts(t *testing.T) {
 			}
 		})
 		t.Run(f.name+" edited", func(t *testing.T) {
-			for range 30 {
+			for range 8 {
 				content := []byte(f.content)
 				at := rand.IntN(len(content))
 				content[at] ^= 1 << rand.IntN(8)

@@ -106,12 +106,12 @@ func TestAHugeBundleIsRefusedBeforeItFillsMemory(t *testing.T) {
 	for i := range evidence.MaxEntries + 100 {
 		many = append(many, file{fmt.Sprintf("proofs/%d.tlog-proof", i), ""})
 	}
-	zeros := strings.Repeat("\x00", 17<<20)
+	zeros := strings.Repeat("\x00", 16<<20+1)
 	for name, text := range map[string][]byte{
 		"a proof":     zipOf(t, append(files[:len(files):len(files)], file{"proofs/999999.tlog-proof", zeros})),
-		"a manifest":  zipOf(t, append([]file{{"manifest.json", zeros}}, files[1:]...)),
+		"a manifest":  zipOf(t, append([]file{{"manifest.json", zeros[:64<<10+1]}}, files[1:]...)),
 		"many proofs": zipOf(t, many),
-		"lying sizes": withHeader(t, zipOf(t, append(files[:2:2], file{"summary.html", zeros})), func(h *zip.FileHeader) { h.UncompressedSize64 = 10 }),
+		"lying sizes": withHeader(t, zipOf(t, append(files[:2:2], file{"summary.html", zeros[:1<<20]})), func(h *zip.FileHeader) { h.UncompressedSize64 = 10 }),
 		"huge sizes": withHeader(t, zipOf(t, files), func(h *zip.FileHeader) {
 			h.UncompressedSize64 = 1 << 60
 		}),

@@ -55,7 +55,7 @@ func TestAForgedErasureIsFound(t *testing.T) {
 		{"a state that was replaced", []statement{{clear, []any{replaced}}}, "no entry says that it was erased", true},
 		{"what a current state is made of", []statement{{clear, []any{current}}}, "no entry says that it was erased", false},
 		{"the entry that says what was erased", []statement{{clear, []any{says.Entry.Seq}}}, "not the one that the header commits to", true},
-		{"the log's first entry", []statement{{clear, []any{0}}}, "not the one that the header commits to", true},
+		{"the log's first entry", []statement{{clear, []any{0}}}, "not the one that the header commits to", false},
 		{"a body without its salt", []statement{{"UPDATE entry SET salt = x'' WHERE seq = ?", []any{refused}}}, "not the one that the header commits to", true},
 		{"a salt without its body", []statement{{"UPDATE entry SET body = x'' WHERE seq = ?", []any{refused}}}, "not the one that the header commits to", true},
 		{"another body where one was erased", []statement{{"UPDATE entry SET salt = zeroblob(16), body = CAST('{}' AS BLOB) WHERE seq = ?", []any{erased}}}, "not the one that the header commits to", true},
