@@ -117,7 +117,7 @@ func TestAccARestartOfTheLogIsToldAndCanBeAccepted(t *testing.T) {
 		if _, _, err := daemon.OpenLog(t.Context(), config); err == nil || !strings.Contains(err.Error(), "rolled back") {
 			t.Errorf("the node itself starts on it: %v", err)
 		}
-		change, err := daemon.RestartLog(t.Context(), config, "", "restored the backup, INC-77")
+		change, err := daemon.RestartLog(t.Context(), config, daemon.Restart{Reason: "restored the backup, INC-77"})
 		if err != nil {
 			t.Fatal(err)
 		}

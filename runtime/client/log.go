@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
@@ -75,8 +76,19 @@ func (c *Client) Checkpoint(ctx context.Context) ([]byte, error) {
 // Log returns the log's name, key and checkpoints.
 func (c *Client) Log(ctx context.Context) (*api.Log, error) {
 	out := &api.Log{}
-	return out, c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "log"}}, out)
+	err := c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "log"}}, out)
+	for i := range out.Restarts {
+		// It is shown to people when a log can't be believed.
+		r := &out.Restarts[i]
+		for _, text := range []*string{&r.Actor, &r.Origin, &r.PublicKey, &r.PreviousOrigin, &r.Reason} {
+			*text = audit.Text(*text, maxRestartText)
+		}
+	}
+	return out, err
 }
+
+// maxRestartText bounds a text about a restart.
+const maxRestartText = 1000
 
 // Proof returns a proof of an entry, a C2SP tlog-proof, as it is.
 func (c *Client) Proof(ctx context.Context, seq int64) ([]byte, error) {

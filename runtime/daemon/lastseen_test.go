@@ -80,7 +80,7 @@ func TestANodeHoldsItsLogToWhatItSaw(t *testing.T) {
 				if _, _, err := daemon.OpenLog(t.Context(), config(dir, -1)); !errors.As(err, &rollback) {
 					t.Errorf("%v", err)
 				}
-				if _, err := daemon.RestartLog(t.Context(), config(dir, -1), "", "restored"); err != nil {
+				if _, err := daemon.RestartLog(t.Context(), config(dir, -1), daemon.Restart{Reason: "restored"}); err != nil {
 					t.Fatal(err)
 				}
 				stop(t, start(t, config(dir, -1)))

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/store/sqlite"
@@ -107,10 +109,21 @@ func rotate(ctx context.Context, c Config, controller *control.Controller, why s
 	return KeyChange{Seq: outcome.Entry.Seq, Origin: next.Origin(), PublicKey: next.PublicKey(), PreviousKey: before}, nil
 }
 
+// Restart is how a log goes on after it was put back to an earlier state.
+type Restart struct {
+	// Origin is its new name; "" is the old one with the time.
+	Origin string
+	// Reason is why it was put back.
+	Reason string
+	// PreviousKey is the public key that signed the log as it is now; "" is that of the
+	// key file. It is another one when the key was changed since.
+	PreviousKey string
+}
+
 // RestartLog lets a log that was put back to an earlier state, of a runtime that
-// is not running, go on under a new origin; "" is the old one with the day. The
-// newest checkpoint that this node saw of what was lost is cited.
-func RestartLog(ctx context.Context, c Config, origin, why string) (KeyChange, error) {
+// is not running, go on under a new origin and key. The newest checkpoint that this
+// node saw of what was lost is cited.
+func RestartLog(ctx context.Context, c Config, r Restart) (KeyChange, error) {
 	c.setDefaults()
 	if err := c.check(); err != nil {
 		return KeyChange{}, err
@@ -119,11 +132,11 @@ func RestartLog(ctx context.Context, c Config, origin, why string) (KeyChange, e
 	if err != nil {
 		return KeyChange{}, err
 	}
-	change, err := restart(ctx, c, store, origin, why)
+	change, err := restart(ctx, c, store, r)
 	return change, errors.Join(err, store.Close())
 }
 
-func restart(ctx context.Context, c Config, store control.Store, origin, why string) (KeyChange, error) {
+func restart(ctx context.Context, c Config, store control.Store, r Restart) (KeyChange, error) {
 	extent, err := store.Extent(ctx)
 	if err != nil {
 		return KeyChange{}, fmt.Errorf("read the log: %w", err)
@@ -134,19 +147,26 @@ func restart(ctx context.Context, c Config, store control.Store, origin, why str
 	log := *c.Log
 	log.Origin = "" // which the configuration may name anew already
 	c.Log = &log
-	old, err := loadSigner(c, false, extent.Note)
+	signer, err := loadSigner(c, false, extent.Note)
 	if err != nil {
 		return KeyChange{}, err
 	}
-	if origin == "" {
-		origin = fmt.Sprintf("%s/since-%s", old.Origin(), time.Now().UTC().Format("20060102t150405z"))
+	if r.PreviousKey == "" {
+		r.PreviousKey = signer.PublicKey()
 	}
-	next, err := makeNextKey(c, origin)
+	old, err := note.NewVerifier(r.PreviousKey)
+	if err != nil {
+		return KeyChange{}, fmt.Errorf("previous public key: %w", err)
+	}
+	if r.Origin == "" {
+		r.Origin = fmt.Sprintf("%s/since-%s", old.Name(), time.Now().UTC().Format("20060102t150405z"))
+	}
+	next, err := makeNextKey(c, r.Origin)
 	if err != nil {
 		return KeyChange{}, err
 	}
 	opts := control.Options{Store: store, Signer: next, Logger: slog.New(slog.DiscardHandler)}
-	entry, err := control.Restart(ctx, opts, old.Verifier(), operator, lostCheckpoint(c, old), why)
+	entry, err := control.Restart(ctx, opts, old, operator, lostCheckpoint(c, old), r.Reason)
 	if err != nil {
 		// A commit that fails may have taken effect: the next start finds out whether
 		// the new key is needed.
@@ -160,17 +180,18 @@ func restart(ctx context.Context, c Config, store control.Store, origin, why str
 		return KeyChange{}, err
 	}
 	err = errors.Join(installNextKey(c, head), publishKey(c, next))
-	return KeyChange{Seq: entry.Seq, Origin: next.Origin(), PublicKey: next.PublicKey(), PreviousKey: old.PublicKey()}, err
+	return KeyChange{Seq: entry.Seq, Origin: next.Origin(), PublicKey: next.PublicKey(), PreviousKey: r.PreviousKey}, err
 }
 
-// lostCheckpoint is what this node saw last, if the log's key signed it.
-func lostCheckpoint(c Config, old *audit.Signer) []byte {
-	note, err := os.ReadFile(c.lastSeenFile())
+// lostCheckpoint is what this node saw last, if the key signed it that the log goes
+// on from: one of a later key can't be checked with it.
+func lostCheckpoint(c Config, old note.Verifier) []byte {
+	text, err := os.ReadFile(c.lastSeenFile())
 	if err != nil {
 		return nil
 	}
-	if _, err := audit.OpenCheckpoint(note, old.Verifier()); err != nil {
+	if _, err := audit.OpenCheckpoint(text, old); err != nil {
 		return nil
 	}
-	return note
+	return text
 }

@@ -110,7 +110,7 @@ func TestAChangeOfKeyThatIsCutShortHasHappenedOrNot(t *testing.T) {
 			return daemon.RotateLogKey(t.Context(), c, "yearly")
 		},
 		"restart": func(t *testing.T, c daemon.Config) (daemon.KeyChange, error) {
-			return daemon.RestartLog(t.Context(), c, "", "restored")
+			return daemon.RestartLog(t.Context(), c, daemon.Restart{Reason: "restored"})
 		},
 	}
 	for kind, change := range changes {
@@ -197,11 +197,11 @@ func TestARestartLeavesTheConfigurationAsItIs(t *testing.T) {
 	c := config(t.TempDir(), -1)
 	c.Log.Origin = "example.com/log"
 	opened(t, c)
-	if _, err := daemon.RestartLog(t.Context(), c, "example.com/log", "x"); err == nil || !strings.Contains(err.Error(), "another origin") {
+	if _, err := daemon.RestartLog(t.Context(), c, daemon.Restart{Origin: "example.com/log", Reason: "x"}); err == nil || !strings.Contains(err.Error(), "another origin") {
 		t.Errorf("under the same name: %v", err)
 	}
 	opened(t, c) // nothing happened
-	if _, err := daemon.RestartLog(t.Context(), c, "example.com/log-2", "x"); err != nil {
+	if _, err := daemon.RestartLog(t.Context(), c, daemon.Restart{Origin: "example.com/log-2", Reason: "x"}); err != nil {
 		t.Fatal(err)
 	}
 	if c.Log.Origin != "example.com/log" {

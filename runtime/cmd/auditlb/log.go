@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -84,7 +86,8 @@ after: a witness that knows only the old one cosigns nothing more.`,
 }
 
 func newLogRestart(c *cli) *cobra.Command {
-	var config, reason, origin string
+	var config, previousKey string
+	var r daemon.Restart
 	cmd := &cobra.Command{
 		Use:   "restart --config FILE --reason TEXT [--origin NAME]",
 		Short: "Let a log go on under a new name after it was restored from a backup",
@@ -102,13 +105,21 @@ The runtime must not be running. Put the new origin into log.origin, if it is se
 		Example: `  auditlb log restart --config /etc/auditlb/auditlb.hcl --reason "disk failed, restored the backup of 03:00, INC-77"`,
 		Args:    exactly(0, "no arguments, only flags"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.changeKey(cmd, config, reason, func(cfg daemon.Config) (daemon.KeyChange, error) {
-				return daemon.RestartLog(cmd.Context(), cfg, origin, reason)
+			if previousKey != "" {
+				text, err := os.ReadFile(previousKey)
+				if err != nil {
+					return fmt.Errorf("--previous-public-key: %w", err)
+				}
+				r.PreviousKey = strings.TrimSpace(string(text))
+			}
+			return c.changeKey(cmd, config, r.Reason, func(cfg daemon.Config) (daemon.KeyChange, error) {
+				return daemon.RestartLog(cmd.Context(), cfg, r)
 			}, "The log goes on from entry %d under a new name. Its public key is now:\n%s\n")
 		},
 	}
-	reasonFlags(cmd, &config, &reason)
-	cmd.Flags().StringVar(&origin, "origin", "", "the log's new name (default: the old one with the time)")
+	reasonFlags(cmd, &config, &r.Reason)
+	cmd.Flags().StringVar(&r.Origin, "origin", "", "the log's new name (default: the old one with the time)")
+	cmd.Flags().StringVar(&previousKey, "previous-public-key", "", "file with the key that signed the backup, if it is from before a change of key")
 	return cmd
 }
 

@@ -204,7 +204,7 @@ var attacks = []attack{
 		name: "a backup is restored, and passed off as a restart under a new name",
 		make: func(t *testing.T, s *scene) crime {
 			c := crime{dir: s.putBack(t, s.early), kept: s.kept}
-			_, err := daemon.RestartLog(t.Context(), configOf(c.dir), "", "the disk failed")
+			_, err := daemon.RestartLog(t.Context(), configOf(c.dir), daemon.Restart{Reason: "the disk failed"})
 			must(t, err)
 			return c
 		},
