@@ -17,6 +17,7 @@ import (
 	"github.com/auditlb/terraform-provider-auditlb/runtime/identity/oidc"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/ticket"
+	logwitness "github.com/auditlb/terraform-provider-auditlb/runtime/witness"
 )
 
 var update = flag.Bool("update", false, "write the guides' tables anew")
@@ -161,7 +162,8 @@ func TestTheGuidesStateTheBounds(t *testing.T) {
 	}
 }
 
-// A runtime takes the configurations of all guides, and each preset is in one.
+// A runtime takes the configurations of all guides, or a witness does, and each
+// preset is in one.
 func TestARuntimeTakesTheGuidesConfigurations(t *testing.T) {
 	files, err := filepath.Glob(guides + "*.md")
 	if err != nil {
@@ -171,6 +173,7 @@ func TestARuntimeTakesTheGuidesConfigurations(t *testing.T) {
 	for _, file := range files {
 		for i, block := range strings.Split(read(t, file), "```hcl\n")[1:] {
 			block, _, _ = strings.Cut(block, "```")
+			isWitness := strings.Contains(block, "witness.hcl")
 			if !strings.Contains(block, "data_dir") {
 				block = "data_dir = \"/var/lib/auditlb\"\n" + block
 			}
@@ -178,6 +181,12 @@ func TestARuntimeTakesTheGuidesConfigurations(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "auditlb.hcl")
 			if err := os.WriteFile(path, []byte(block), 0o600); err != nil {
 				t.Fatal(err)
+			}
+			if isWitness {
+				if _, err := logwitness.LoadConfig(path); err != nil {
+					t.Errorf("%s: %v", at, err)
+				}
+				continue
 			}
 			config, err := daemon.LoadConfig(path)
 			if err != nil {
