@@ -3,8 +3,10 @@ package provider
 import (
 	"context"
 
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/client"
@@ -70,17 +72,7 @@ func (r *auditAnchorResource) Configure(_ context.Context, req resource.Configur
 
 // Create implements [resource.Resource].
 func (r *auditAnchorResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
-	var m auditAnchorModel
-	if resp.Diagnostics.Append(req.Plan.Get(ctx, &m)...); resp.Diagnostics.HasError() {
-		return
-	}
-	seen, err := m.see(ctx, r.client.history)
-	if err != nil {
-		addHistoryError(&resp.Diagnostics, err)
-		return
-	}
-	r.client.keep(ctx, resp.Private, seen, &resp.Diagnostics)
-	resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
+	r.moveUp(ctx, req.Plan, &resp.State, resp.Private, &resp.Diagnostics)
 }
 
 // Read implements [resource.Resource]. What stands in the state stays.
@@ -90,17 +82,7 @@ func (r *auditAnchorResource) Read(ctx context.Context, req resource.ReadRequest
 
 // Update implements [resource.Resource]: its keepers changed.
 func (r *auditAnchorResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
-	var m auditAnchorModel
-	if resp.Diagnostics.Append(req.Plan.Get(ctx, &m)...); resp.Diagnostics.HasError() {
-		return
-	}
-	seen, err := m.see(ctx, r.client.history)
-	if err != nil {
-		addHistoryError(&resp.Diagnostics, err)
-		return
-	}
-	r.client.keep(ctx, resp.Private, seen, &resp.Diagnostics)
-	resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
+	r.moveUp(ctx, req.Plan, &resp.State, resp.Private, &resp.Diagnostics)
 }
 
 // Delete implements [resource.Resource]: the state forgets it, nothing else does.
@@ -113,6 +95,21 @@ func (r *auditAnchorResource) ModifyPlan(ctx context.Context, req resource.Modif
 	if r.client != nil {
 		r.client.checkHistory(ctx, req.Private, nil, &resp.Diagnostics)
 	}
+}
+
+// moveUp keeps the log's newest checkpoint, in the state and beside it.
+func (r *auditAnchorResource) moveUp(ctx context.Context, plan tfsdk.Plan, state *tfsdk.State, private privateWriter, diags *diag.Diagnostics) {
+	var m auditAnchorModel
+	if diags.Append(plan.Get(ctx, &m)...); diags.HasError() {
+		return
+	}
+	seen, err := m.see(ctx, r.client.history)
+	if err != nil {
+		addHistoryError(diags, err)
+		return
+	}
+	r.client.keep(ctx, private, seen, diags)
+	diags.Append(state.Set(ctx, m)...)
 }
 
 // see takes the log's newest checkpoint into the model.

@@ -141,7 +141,7 @@ func (c *Controller) write(ctx context.Context, b *batch) error {
 			return c.failed(err)
 		}
 		// Invariant: the tree in memory is the committed one.
-		c.tree, c.last, c.note = b.tree, b.last, cp.Note
+		c.tree, c.last = b.tree, b.last
 		c.committed.Store(&cp.Note)
 		if b.next != nil {
 			c.signer.Store(b.next)
@@ -192,7 +192,7 @@ func (c *Controller) mark() {
 	if c.stale || c.broken || c.marked == c.tree.Size() {
 		return
 	}
-	if err := c.opts.Store.MarkVerified(context.Background(), c.note); err != nil {
+	if err := c.opts.Store.MarkVerified(context.Background(), c.Checkpoint()); err != nil {
 		c.opts.Logger.Warn("verified checkpoint not kept", "error", err)
 		return
 	}

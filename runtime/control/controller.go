@@ -88,9 +88,7 @@ type Controller struct {
 	compiled compiled
 	tree     audit.Tree
 	last     time.Time
-	// note is the head's signed checkpoint; marked is the size up to which the
-	// log is marked as verified.
-	note   []byte
+	// marked is the size up to which the log is marked as verified.
 	marked int64
 	// stale is set when a commit's result is not known: memory must be loaded
 	// from the store again before the next batch.

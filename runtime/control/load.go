@@ -169,7 +169,6 @@ func (c *Controller) loadTree(ctx context.Context, head []byte, v note.Verifier)
 	if c.tree.Root() != cp.Root {
 		return &IntegrityError{[]audit.Finding{{Seq: -1, Problem: "the stored tree does not lead to the head's checkpoint"}}}
 	}
-	c.note = head
 	c.committed.Store(&head)
 	c.last, err = c.newestTime(ctx, cp.Size-1)
 	return err

@@ -38,7 +38,7 @@ func (c *Controller) RotateKey(ctx context.Context, call Call, next *audit.Signe
 // failed: then both keys signed the head, and the new one is the key.
 func (c *Controller) settleKey() {
 	if next := c.unsettled; next != nil {
-		if _, err := audit.OpenCheckpoint(c.note, next.Verifier()); err == nil {
+		if _, err := audit.OpenCheckpoint(c.Checkpoint(), next.Verifier()); err == nil {
 			c.signer.Store(next)
 		}
 	}
