@@ -51,9 +51,17 @@ func newMemory(t testing.TB, entries int) *memory {
 // grow adds changes of a pool.
 func (m *memory) grow(t testing.TB, n int) []audit.Entry {
 	t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.growLocked(t, n)
+}
+
+// growLocked is grow for who holds m.mu, so that nobody sees the log between this and another change of it.
+func (m *memory) growLocked(t testing.TB, n int) []audit.Entry {
+	t.Helper()
 	var added []audit.Entry
 	for range n {
-		added = append(added, m.add(t, audit.Entry{
+		added = append(added, m.addLocked(t, audit.Entry{
 			Type: audit.TypeApply, Actor: audit.Actor{Name: "olivia", Role: "operator"}, Ticket: "CHG-1", Resource: "pool/web", Op: "update", Outcome: audit.OutcomeOK,
 		}, audit.Body{Before: jsontext.Value(`{"owner":"a"}`), After: jsontext.Value(`{"owner":"b"}`)}))
 	}
@@ -64,6 +72,11 @@ func (m *memory) add(t testing.TB, e audit.Entry, body audit.Body) audit.Entry {
 	t.Helper()
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.addLocked(t, e, body)
+}
+
+func (m *memory) addLocked(t testing.TB, e audit.Entry, body audit.Body) audit.Entry {
+	t.Helper()
 	e.Seq, e.Time = int64(len(m.rows)), time.Now()
 	r, err := audit.NewRecord(e, body, bytes.Repeat([]byte{1}, audit.SaltBytes))
 	if err != nil {

@@ -270,8 +270,8 @@ func TestNoEntryIsPassedOverThatCanNotBeRead(t *testing.T) {
 			r := start(t, m, impatient(t.Output()), toWebhook(t, "siem", rc.URL))
 			caughtUp(t, r, "siem", 5)
 			var was audit.Row
-			added := m.grow(t, 15)
-			m.set(func() { was = m.rows[10]; tt.change(m) })
+			var added []audit.Entry
+			m.set(func() { added = m.growLocked(t, 15); was = m.rows[10]; tt.change(m) })
 			for _, e := range added {
 				r.Notify(&e)
 			}
