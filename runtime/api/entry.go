@@ -25,6 +25,11 @@ type Entry struct {
 	// Resource is what the entry is about: "pool/web", "ticket/CHG-1042", "run/…".
 	Resource string `json:"resource,omitzero"`
 	Op       string `json:"op,omitzero"`
+	// Owner is who owns the object that the entry is about: after the change, or
+	// before it where there is no after.
+	Owner string `json:"owner,omitzero"`
+	// Rollback is set on what takes something back.
+	Rollback *RollbackRef `json:"rollback,omitzero"`
 	// Base is the revision of the object that the change was made to; 0 when
 	// there was none.
 	Base int64 `json:"base,omitzero"`
@@ -70,6 +75,19 @@ type RunRef struct {
 	Verified bool `json:"verified"`
 	// Proved is what the credential said of the run, by the names of RunClaims.
 	Proved map[string]string `json:"proved,omitzero"`
+	// Workspace is the run's at that time: the proved one, else the claimed one, else
+	// its repository, else "default".
+	Workspace string `json:"workspace,omitzero"`
+}
+
+// RollbackRef says what an entry takes back.
+type RollbackRef struct {
+	// Run is the run that is taken back; empty when an object, or everything, goes
+	// back to a revision.
+	Run string `json:"run,omitzero"`
+	// To is the revision of the configuration whose object is restored. Absent: there
+	// was no such object.
+	To int64 `json:"to,omitzero"`
 }
 
 // Request is the call that made an entry.
@@ -126,6 +144,9 @@ type EntryBody struct {
 	Rules []RuleOutcome `json:"rules,omitzero"`
 	// Refusal is why a call was refused.
 	Refusal *Refusal `json:"refusal,omitzero"`
+	// Undone are the entries of the object that a rollback takes back, newest first,
+	// at most 1,000.
+	Undone []int64 `json:"undone,omitzero"`
 }
 
 // RuleOutcome is what a policy's rule said of a change.

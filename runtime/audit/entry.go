@@ -43,6 +43,8 @@ const (
 const (
 	MaxLeafBytes = 1<<16 - 1
 	MaxBodyBytes = 4 << 20
+	// MaxUndone bounds the entries that a rollback's body lists.
+	MaxUndone = 1000
 	// SaltBytes is the length of a body's salt.
 	SaltBytes = 16
 )
@@ -66,6 +68,11 @@ type Entry struct {
 	Request  *Request  `json:"request,omitzero"`
 	Resource string    `json:"resource,omitzero"`
 	Op       string    `json:"op,omitzero"`
+	// Owner is who owns the object that the entry is about: after the change, or
+	// before it where there is no after.
+	Owner string `json:"owner,omitzero"`
+	// Rollback is set on what takes something back.
+	Rollback *Rollback `json:"rollback,omitzero"`
 	// Base is the revision of the resource that the call was made against.
 	Base         int64  `json:"base,omitzero"`
 	EffectDigest string `json:"effect_digest,omitzero"`
@@ -105,6 +112,19 @@ type RunRef struct {
 	// Proved is what the credential says of the run, by the names that claims
 	// have. What the run claims itself stands in the run's own entry.
 	Proved map[string]string `json:"proved,omitzero"`
+	// Workspace is the run's at that time: proved where the credential names one,
+	// else as it was claimed.
+	Workspace string `json:"workspace,omitzero"`
+}
+
+// Rollback is what an entry takes back.
+type Rollback struct {
+	// Run is the run that is taken back; empty when an object, or everything, goes
+	// back to a revision.
+	Run string `json:"run,omitzero"`
+	// To is the revision of the configuration whose object is restored. Absent: there
+	// was no such object.
+	To int64 `json:"to,omitzero"`
 }
 
 // Request is the call that made an entry.
@@ -127,6 +147,9 @@ type Body struct {
 	// Rules are the rules of policies that decided on a change.
 	Rules   []RuleOutcome `json:"rules,omitzero"`
 	Refusal *Refusal      `json:"refusal,omitzero"`
+	// Undone are the entries of the object that a rollback takes back, newest first,
+	// at most MaxUndone.
+	Undone []int64 `json:"undone,omitzero"`
 }
 
 // RuleOutcome is what a policy's rule said of a change.
@@ -167,6 +190,14 @@ func (e *Entry) RunID() string {
 		return ""
 	}
 	return e.Run.ID
+}
+
+// WorkspaceName is the workspace of the entry's run, or "".
+func (e *Entry) WorkspaceName() string {
+	if e.Run == nil {
+		return ""
+	}
+	return e.Run.Workspace
 }
 
 // LastChange is the entry as the last change of its object.

@@ -55,10 +55,10 @@ func Reduced(e *Entry) Entry {
 func (h *header) entry() Entry {
 	e := Entry{
 		Seq: h.seq, Time: time.UnixMicro(h.micros).UTC(), Type: Type(h.kind), Outcome: string(h.outcome), Actor: Actor{Name: string(h.actor)},
-		Ticket: string(h.ticket), Resource: string(h.resource), EffectDigest: string(h.effect), BodyDigest: string(h.bodyDigest),
+		Ticket: string(h.ticket), Resource: string(h.resource), EffectDigest: string(h.effect), Owner: string(h.owner), BodyDigest: string(h.bodyDigest),
 	}
 	if len(h.run) > 0 {
-		e.Run = &RunRef{ID: string(h.run)}
+		e.Run = &RunRef{ID: string(h.run), Workspace: string(h.workspace)}
 	}
 	return e
 }

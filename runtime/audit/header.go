@@ -12,14 +12,14 @@ type header struct {
 	seq    int64
 	micros int64
 
-	kind, outcome, actor, ticket, run, resource, effect, bodyDigest []byte
+	kind, outcome, owner, actor, ticket, run, workspace, resource, effect, bodyDigest []byte
 }
 
 // columnsMatch reports whether an entry with this header has these columns, as
 // [ColumnsOf] says.
 func (h *header) columnsMatch(c *Columns) bool {
 	effect := ""
-	if string(h.kind) == string(TypePlan) && string(h.outcome) == OutcomeOK {
+	if found := Type(h.kind) == TypePlan || Type(h.kind) == TypeDrift; found && string(h.outcome) == OutcomeOK {
 		effect = string(h.effect)
 	}
 	return c.TimeMicros == h.micros &&
@@ -28,8 +28,10 @@ func (h *header) columnsMatch(c *Columns) bool {
 		c.Actor == string(h.actor) &&
 		c.Ticket == string(h.ticket) &&
 		c.Run == string(h.run) &&
+		c.Workspace == string(h.workspace) &&
+		c.Owner == string(h.owner) &&
 		c.Resource == string(h.resource) &&
-		c.PlanEffect == effect
+		c.Effect == effect
 }
 
 // changesState is [Entry.ChangesState].
@@ -67,6 +69,7 @@ func scanHeader(leaf []byte, h *header) bool {
 	s.yes(`"emergency":`)
 	s.optional(`"op":`)
 	h.outcome = s.text(`"outcome":`)
+	h.owner = s.optional(`"owner":`)
 	s.positive(`"plan":`)
 	if s.key(`"request":`) {
 		s.open()
@@ -79,6 +82,12 @@ func scanHeader(leaf []byte, h *header) bool {
 		s.close()
 	}
 	h.resource = s.optional(`"resource":`)
+	if s.key(`"rollback":`) {
+		s.open()
+		s.optional(`"run":`)
+		s.positive(`"to":`)
+		s.close()
+	}
 	if s.key(`"run":`) {
 		s.open()
 		h.run = s.text(`"id":`)
@@ -88,6 +97,7 @@ func scanHeader(leaf []byte, h *header) bool {
 		if s.must(`"verified":`) && !s.word("true") && !s.word("false") {
 			s.bad = true
 		}
+		h.workspace = s.optional(`"workspace":`)
 		s.close()
 	}
 	if s.must(`"seq":`) {
@@ -163,6 +173,7 @@ func headerOf(e *Entry) header {
 	return header{
 		seq: e.Seq, micros: e.Time.UnixMicro(),
 		kind: []byte(e.Type), outcome: []byte(e.Outcome), actor: []byte(e.Actor.Name), ticket: []byte(e.Ticket), run: []byte(e.RunID()),
+		workspace: []byte(e.WorkspaceName()), owner: []byte(e.Owner),
 		resource: []byte(e.Resource), effect: []byte(e.EffectDigest), bodyDigest: []byte(e.BodyDigest),
 	}
 }

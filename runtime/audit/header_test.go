@@ -30,6 +30,10 @@ func leafSeeds(t testing.TB) (leaves [][]byte) {
 		e.Run.Verified, e.Run.Proved = true, map[string]string{"run_id": "1", "actor": "olivia", "time": "x", "seq": "1"}
 	})
 	seal(func(e *audit.Entry) { e.Run.Proved = map[string]string{} })
+	seal(func(e *audit.Entry) { e.Owner, e.Run.Workspace = "team-web", "edge" })
+	seal(func(e *audit.Entry) { e.Rollback = &audit.Rollback{} })
+	seal(func(e *audit.Entry) { e.Rollback = &audit.Rollback{Run: `"seq":7,"time":"`, To: 40} })
+	seal(func(e *audit.Entry) { e.Rollback = &audit.Rollback{To: -1} })
 	seal(func(e *audit.Entry) { e.Run.Proved = map[string]string{"é": "1"} })
 	seal(func(e *audit.Entry) { e.Ticket = `","time":"2020-01-01T00:00:00Z","seq":1,"` })
 	seal(func(e *audit.Entry) { e.Request.UserAgent = "a\"b\\c\n\u007f\u2028\U0001f600" })

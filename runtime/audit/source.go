@@ -65,8 +65,9 @@ type Columns struct {
 	Type                         Type
 	Refused                      bool
 	Actor, Ticket, Run, Resource string
-	// PlanEffect is the effect digest under which a plan is found.
-	PlanEffect string
+	Workspace, Owner             string
+	// Effect is the effect digest under which a plan or a drift is found.
+	Effect string
 }
 
 // ColumnsOf are the columns an entry must have.
@@ -79,9 +80,11 @@ func ColumnsOf(e *Entry) Columns {
 		Ticket:     e.Ticket,
 		Run:        e.RunID(),
 		Resource:   e.Resource,
+		Workspace:  e.WorkspaceName(),
+		Owner:      e.Owner,
 	}
-	if e.Type == TypePlan && e.Outcome == OutcomeOK {
-		c.PlanEffect = e.EffectDigest
+	if (e.Type == TypePlan || e.Type == TypeDrift) && e.Outcome == OutcomeOK {
+		c.Effect = e.EffectDigest
 	}
 	return c
 }

@@ -288,7 +288,9 @@ func columnDifference(got, want Columns) string {
 		{"ticket", got.Ticket, want.Ticket},
 		{"run", got.Run, want.Run},
 		{"resource", got.Resource, want.Resource},
-		{"plan effect", got.PlanEffect, want.PlanEffect},
+		{"workspace", got.Workspace, want.Workspace},
+		{"owner", got.Owner, want.Owner},
+		{"effect", got.Effect, want.Effect},
 	} {
 		if c.got != c.want {
 			return fmt.Sprintf("%s is %v, the header says %v", c.name, c.got, c.want)

@@ -38,6 +38,8 @@ type batch struct {
 	usages, known map[string]Usage
 	outdated      []string
 	emergencies   map[string]bool
+	// workspaces are those of runs, as this batch leaves them.
+	workspaces map[string]string
 	// exchanged counts the sessions that this batch opens by token.
 	exchanged map[string]int
 	windows   windows
@@ -63,7 +65,8 @@ func (c *Controller) newBatch(ctx context.Context, tx Tx) *batch {
 		answered: map[string]Answered{},
 		records:  map[int64]audit.Record{},
 		usages:   map[string]Usage{}, known: c.usages, emergencies: map[string]bool{},
-		exchanged: map[string]int{},
+		workspaces: map[string]string{},
+		exchanged:  map[string]int{},
 		windows:   c.windows, compiled: c.compiled,
 	}
 }
@@ -143,7 +146,15 @@ func (b *batch) append(call Call, subject Subject, d draft) (Outcome, error) {
 		Unplanned:    d.unplanned,
 		Emergency:    b.emergencies[call.Ticket],
 		Outcome:      audit.OutcomeOK,
+		Owner:        ownerOf(subject, d.body),
+		Rollback:     d.rollback,
 		Run:          call.runRef(),
+	}
+	if e.Run != nil {
+		var err error
+		if e.Run.Workspace, err = b.workspaceOf(call, subject, d.body); err != nil {
+			return Outcome{}, err
+		}
 	}
 	if call.Request != (audit.Request{}) {
 		request := call.Request
@@ -182,7 +193,7 @@ func (b *batch) append(call Call, subject Subject, d draft) (Outcome, error) {
 			b.view.changed[d.object.Address] = d.object
 		}
 	}
-	if columns := audit.ColumnsOf(&e); columns.PlanEffect != "" {
+	if columns := audit.ColumnsOf(&e); columns.Effect != "" {
 		b.plans[planKey(e.EffectDigest, e.RunID())] = e.Seq
 		b.plans[planKey(e.EffectDigest, "")] = e.Seq
 	}

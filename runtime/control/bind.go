@@ -33,7 +33,7 @@ func (c *Controller) findEffects(ctx context.Context, run string) (effects, erro
 	if run == "" {
 		return found, nil
 	}
-	q := Query{Run: run, Type: audit.TypePlan, Limit: plansAtOnce}
+	q := Query{Run: run, Types: []audit.Type{audit.TypePlan}, Limit: plansAtOnce}
 	for len(found.planned) <= maxPlansOfRun {
 		rows, err := c.opts.Store.Entries(ctx, q)
 		if err != nil {
@@ -106,7 +106,7 @@ func (b *batch) bind(run string, found effects) (*ticket.Binding, error) {
 		}
 		planned = append(planned, effect)
 	}
-	for q := (Query{Run: run, Type: audit.TypePlan, Limit: plansAtOnce}); ; {
+	for q := (Query{Run: run, Types: []audit.Type{audit.TypePlan}, Limit: plansAtOnce}); ; {
 		rows, err := b.reader.Entries(b.ctx, q)
 		if err != nil {
 			return nil, err

@@ -101,6 +101,7 @@ type draft struct {
 	effect    string
 	plan      int64
 	unplanned bool
+	rollback  *audit.Rollback
 	body      audit.Body
 	secrets   []Secret
 	// object is what the entry makes of an object, to be laid over the batch's

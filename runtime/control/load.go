@@ -236,7 +236,7 @@ func (c *Controller) made(ctx context.Context, row audit.Current) (audit.Entry, 
 		return audit.Entry{}, err
 	}
 	// An older state is true to its entry too: a revoked token would be back.
-	newest, err := c.opts.Store.Entries(ctx, Query{Resource: row.Resource, Type: entry.Type, Limit: 1})
+	newest, err := c.opts.Store.Entries(ctx, Query{Resource: row.Resource, Types: []audit.Type{entry.Type}, Limit: 1})
 	if err != nil {
 		return audit.Entry{}, err
 	}

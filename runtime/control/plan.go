@@ -226,7 +226,7 @@ func (b *batch) recentPlans(address lb.Address, limit int) ([]Outcome, error) {
 			out = append(out, o)
 		}
 	}
-	rows, err := b.reader.Entries(b.ctx, Query{Resource: address.String(), Type: audit.TypePlan, Limit: limit})
+	rows, err := b.reader.Entries(b.ctx, Query{Resource: address.String(), Types: []audit.Type{audit.TypePlan}, Limit: limit})
 	if err != nil {
 		return nil, err
 	}

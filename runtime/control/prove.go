@@ -140,7 +140,7 @@ const maxLogEntries = 1000
 
 // logEntries calls f with the entries about the log itself, oldest first.
 func (c *Controller) logEntries(ctx context.Context, f func(*audit.Entry, *audit.Row) error) error {
-	rows, err := c.opts.Store.Entries(ctx, Query{Resource: audit.ResourceLog, Type: audit.TypeSystem, Limit: maxLogEntries})
+	rows, err := c.opts.Store.Entries(ctx, Query{Resource: audit.ResourceLog, Types: []audit.Type{audit.TypeSystem}, Limit: maxLogEntries})
 	if err != nil {
 		return err
 	}

@@ -241,7 +241,7 @@ func (c *Controller) outlived(ctx context.Context, row *audit.Row, e *audit.Entr
 	if !e.ChangesState() {
 		return row, nil
 	}
-	before, err := c.opts.Store.Entries(ctx, Query{Resource: e.Resource, Type: e.Type, Before: e.Seq, Limit: 1})
+	before, err := c.opts.Store.Entries(ctx, Query{Resource: e.Resource, Types: []audit.Type{e.Type}, Before: e.Seq, Limit: 1})
 	if err != nil || len(before) == 0 {
 		return nil, err
 	}

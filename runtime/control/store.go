@@ -75,7 +75,8 @@ type Reader interface {
 // Query selects entries. Zero fields select everything.
 type Query struct {
 	Resource, Run, Ticket, Actor string
-	Type                         audit.Type
+	Workspace, Owner             string
+	Types                        []audit.Type
 	Since, Until                 time.Time
 	// Before bounds seq from above, exclusively; 0 is no bound.
 	Before int64

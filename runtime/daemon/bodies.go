@@ -121,7 +121,7 @@ func (b *bodies) lookedAt(ctx context.Context, row *audit.Row) (int64, error) {
 	found := int64(-1)
 	for low, high := rows[nearby-1].Seq+1, extent.Size; low < high; {
 		middle := (low + high) / 2
-		last, err := b.store.Entries(ctx, control.Query{Resource: e.Resource, Type: e.Type, Before: middle + 1, Limit: 1})
+		last, err := b.store.Entries(ctx, control.Query{Resource: e.Resource, Types: []audit.Type{e.Type}, Before: middle + 1, Limit: 1})
 		if err != nil {
 			return -1, err
 		}

@@ -31,10 +31,12 @@ func (s *server) listEntries(c *call) (*answer, error) {
 	values := c.URL.Query()
 	q := control.Query{
 		Resource: values.Get("resource"), Run: values.Get("run"), Ticket: values.Get("ticket"), Actor: values.Get("actor"),
-		Type: audit.Type(values.Get("type")),
 	}
-	if q.Type != "" && !slices.Contains(audit.Types, q.Type) {
-		return nil, badParameter("type", fmt.Sprintf("must be one of %v", api.EntryTypes))
+	if kind := audit.Type(values.Get("type")); kind != "" {
+		if !slices.Contains(audit.Types, kind) {
+			return nil, badParameter("type", fmt.Sprintf("must be one of %v", api.EntryTypes))
+		}
+		q.Types = []audit.Type{kind}
 	}
 	var err error
 	if q.Since, err = c.timeParameter("since"); err != nil {

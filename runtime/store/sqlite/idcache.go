@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 )
@@ -44,7 +45,8 @@ func (t *transaction) resource(ctx context.Context, name string) (int64, error) 
 }
 
 func (t *transaction) changeset(ctx context.Context, c audit.Columns) (int64, error) {
-	return t.id(ctx, "c "+c.Actor+"\x00"+c.Ticket+"\x00"+c.Run, sqlChangeset, sqlPutChangeset, c.Actor, c.Ticket, c.Run)
+	key := "c " + strings.Join([]string{c.Actor, c.Ticket, c.Run, c.Workspace, c.Owner}, "\x00")
+	return t.id(ctx, key, sqlChangeset, sqlPutChangeset, c.Actor, c.Ticket, c.Run, c.Workspace, c.Owner)
 }
 
 // id finds a row's id, or makes the row.

@@ -27,8 +27,8 @@ const (
 	sqlPutHead      = "INSERT INTO head (id, size, note) VALUES (0, ?, ?) ON CONFLICT (id) DO UPDATE SET size = excluded.size, note = excluded.note"
 	sqlResource     = "SELECT id FROM resource WHERE name = ?"
 	sqlPutResource  = "INSERT INTO resource (name) VALUES (?)"
-	sqlChangeset    = "SELECT id FROM changeset WHERE actor = ? AND ticket = ? AND run = ?"
-	sqlPutChangeset = "INSERT INTO changeset (actor, ticket, run) VALUES (?, ?, ?)"
+	sqlChangeset    = "SELECT id FROM changeset WHERE actor = ? AND ticket = ? AND run = ? AND workspace = ? AND owner = ?"
+	sqlPutChangeset = "INSERT INTO changeset (actor, ticket, run, workspace, owner) VALUES (?, ?, ?, ?, ?)"
 )
 
 // prepared holds the write transaction's statements by their text.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,7 +35,8 @@ func (r *reader) Extent(ctx context.Context) (audit.Extent, error) {
 }
 
 const selectRow = `SELECT e.seq, e.leaf, e.salt, e.body, e.ts, e.type, e.refused,
-	coalesce(c.actor, ''), coalesce(c.ticket, ''), coalesce(c.run, ''), coalesce(r.name, ''), coalesce(p.effect, '')
+	coalesce(c.actor, ''), coalesce(c.ticket, ''), coalesce(c.run, ''), coalesce(c.workspace, ''), coalesce(c.owner, ''),
+	coalesce(r.name, ''), coalesce(p.effect, '')
 	FROM entry e
 	LEFT JOIN changeset c ON c.id = e.changeset
 	LEFT JOIN resource r ON r.id = e.resource
@@ -45,7 +47,7 @@ func scanRow(rows interface{ Scan(...any) error }) (audit.Row, error) {
 	var kind int
 	c := &row.Columns
 	err := rows.Scan(&row.Seq, &row.Leaf, &row.Salt, &row.Body, &c.TimeMicros, &kind, &c.Refused,
-		&c.Actor, &c.Ticket, &c.Run, &c.Resource, &c.PlanEffect)
+		&c.Actor, &c.Ticket, &c.Run, &c.Workspace, &c.Owner, &c.Resource, &c.Effect)
 	c.Type = typeOf(kind)
 	if len(row.Body) == 0 { // erased: none, rather than an empty one
 		row.Body = nil
@@ -106,7 +108,7 @@ func (r *reader) Scan(ctx context.Context, from, to int64, visit func(*audit.Row
 			var kind int
 			c := &row.Columns
 			err = rows.Scan(&row.Seq, (*sql.RawBytes)(&row.Leaf), (*sql.RawBytes)(&row.Salt), (*sql.RawBytes)(&row.Body), &c.TimeMicros, &kind, &c.Refused,
-				&c.Actor, &c.Ticket, &c.Run, &c.Resource, &c.PlanEffect)
+				&c.Actor, &c.Ticket, &c.Run, &c.Workspace, &c.Owner, &c.Resource, &c.Effect)
 			if err != nil {
 				return false, err
 			}
@@ -249,14 +251,25 @@ func (r *reader) Entries(ctx context.Context, q control.Query) ([]audit.Row, err
 	if q.Actor != "" {
 		add("e.changeset IN (SELECT id FROM changeset WHERE actor = ?)", q.Actor)
 	}
-	if q.Type != "" {
-		// A literal, so that the planner can use the partial index on plans. With
-		// other filters the index on types alone must not be chosen: theirs select more.
-		column := "e.type"
-		if len(where) > 0 && q.Type != audit.TypePlan {
-			column = "+e.type"
+	if q.Workspace != "" {
+		add("e.changeset IN (SELECT id FROM changeset WHERE workspace = ? AND workspace <> '')", q.Workspace)
+	}
+	if q.Owner != "" {
+		add("e.changeset IN (SELECT id FROM changeset WHERE owner = ? AND owner <> '')", q.Owner)
+	}
+	if len(q.Types) > 0 {
+		// Literals, so that the planner can use the partial index on plans. With
+		// other filters, or several types, the index on types alone must not be
+		// chosen: what it selects would have to be sorted.
+		column := "+e.type"
+		if len(q.Types) == 1 && (len(where) == 0 || q.Types[0] == audit.TypePlan) {
+			column = "e.type"
 		}
-		add(fmt.Sprintf("%s = %d", column, typeCode(q.Type)))
+		codes := make([]string, len(q.Types))
+		for i, t := range q.Types {
+			codes[i] = strconv.Itoa(typeCode(t))
+		}
+		add(fmt.Sprintf("%s IN (%s)", column, strings.Join(codes, ", ")))
 	}
 	if !q.Since.IsZero() {
 		seq, err := r.firstAtOrAfter(ctx, q.Since.UnixMicro())

@@ -15,16 +15,20 @@ CREATE TABLE head (
 	note BLOB    NOT NULL
 ) STRICT;
 
--- Actor, ticket and run repeat over many entries.
+-- What repeats over many entries.
 CREATE TABLE changeset (
-	id     INTEGER PRIMARY KEY,
-	actor  TEXT NOT NULL,
-	ticket TEXT NOT NULL,
-	run    TEXT NOT NULL,
-	UNIQUE (actor, ticket, run)
+	id        INTEGER PRIMARY KEY,
+	actor     TEXT NOT NULL,
+	ticket    TEXT NOT NULL,
+	run       TEXT NOT NULL,
+	workspace TEXT NOT NULL,
+	owner     TEXT NOT NULL,
+	UNIQUE (actor, ticket, run, workspace, owner)
 ) STRICT;
 CREATE INDEX changeset_run ON changeset (run) WHERE run <> '';
 CREATE INDEX changeset_ticket ON changeset (ticket) WHERE ticket <> '';
+CREATE INDEX changeset_workspace ON changeset (workspace) WHERE workspace <> '';
+CREATE INDEX changeset_owner ON changeset (owner) WHERE owner <> '';
 
 CREATE TABLE resource (
 	id   INTEGER PRIMARY KEY,
@@ -48,7 +52,7 @@ CREATE INDEX entry_type ON entry (type, seq);
 -- Plans of a resource (audit.TypePlan is 0): every unplanned change looks for them.
 CREATE INDEX entry_plan ON entry (resource, type, seq) WHERE type = 0;
 
--- Plans by what they would do.
+-- Plans by what they would do, and drifts by what was seen.
 CREATE TABLE plan (
 	seq    INTEGER PRIMARY KEY REFERENCES entry (seq),
 	effect TEXT NOT NULL

@@ -25,7 +25,7 @@ import (
 var schema string
 
 // schemaVersion is kept in the file's user_version.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // FileName is the log's file in the data directory.
 const FileName = "auditlb.db"
@@ -173,6 +173,9 @@ func migrate(ctx context.Context, db *sql.DB) error {
 			return fmt.Errorf("make log: %w", classify(err))
 		}
 		return classify(tx.Commit())
+	}
+	if version < schemaVersion {
+		return fmt.Errorf("the log has schema version %d, of a development version; this program knows version %d and can't read it", version, schemaVersion)
 	}
 	return fmt.Errorf("the log has schema version %d; this program knows version %d: use a newer auditlb", version, schemaVersion)
 }

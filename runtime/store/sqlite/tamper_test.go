@@ -162,9 +162,11 @@ var entryEdits = []struct {
 	{"type column", one("UPDATE entry SET type = 6 WHERE seq = ?"), "header says: type"},
 	{"type column beyond the known", one("UPDATE entry SET type = 99 WHERE seq = ?"), "header says: type"},
 	{"outcome column", one("UPDATE entry SET refused = 1 WHERE seq = ?"), "header says: outcome"},
-	{"actor column", changeset("'mallory', ticket, run"), "header says: actor"},
-	{"ticket column", changeset("actor, 'CHG-666', run"), "header says: ticket"},
-	{"run column", changeset("actor, ticket, 'run-666'"), "header says: run"},
+	{"actor column", changeset("'mallory', ticket, run, workspace, owner"), "header says: actor"},
+	{"ticket column", changeset("actor, 'CHG-666', run, workspace, owner"), "header says: ticket"},
+	{"run column", changeset("actor, ticket, 'run-666', workspace, owner"), "header says: run"},
+	{"workspace column", changeset("actor, ticket, run, 'elsewhere', owner"), "header says: workspace"},
+	{"owner column", changeset("actor, ticket, run, workspace, 'nobody'"), "header says: owner"},
 	{"changeset that does not exist", one("UPDATE entry SET changeset = 666 WHERE seq = ?"), "header says: actor"},
 	{"resource column", one("UPDATE entry SET resource = (SELECT id FROM resource WHERE name = 'log') WHERE seq = ?"), "header says: resource"},
 	{"leaf", one(`UPDATE entry SET leaf = CAST(replace(CAST(leaf AS TEXT), 'olivia', 'oliver') AS BLOB) WHERE seq = ?`), "header or hash was altered"},
@@ -194,11 +196,11 @@ func one(query string) func(int64) []statement {
 	return func(seq int64) []statement { return []statement{do(query, seq)} }
 }
 
-// changeset gives an entry another actor, ticket and run.
+// changeset gives an entry another actor, ticket, run, workspace and owner.
 func changeset(values string) func(int64) []statement {
 	return func(seq int64) []statement {
 		return []statement{
-			do("INSERT INTO changeset (id, actor, ticket, run) SELECT 500, "+values+" FROM changeset WHERE id = (SELECT changeset FROM entry WHERE seq = ?)", seq),
+			do("INSERT INTO changeset (id, actor, ticket, run, workspace, owner) SELECT 500, "+values+" FROM changeset WHERE id = (SELECT changeset FROM entry WHERE seq = ?)", seq),
 			do("UPDATE entry SET changeset = 500 WHERE seq = ?", seq),
 		}
 	}

@@ -151,7 +151,7 @@ func (t *transaction) appendEntries(ctx context.Context, a control.Appendix) err
 	err := each(ctx, t, a.Records, sqlPutEntry,
 		func(r audit.Record) ([]any, error) {
 			c := audit.ColumnsOf(&r.Entry)
-			if c.PlanEffect != "" {
+			if c.Effect != "" {
 				plans = append(plans, r)
 			}
 			changeset, err := t.changeset(ctx, c)

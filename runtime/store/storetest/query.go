@@ -24,8 +24,9 @@ func (s *suite) queries(t *testing.T) {
 			Actor: audit.Actor{Name: pick("olivia", "oscar", "anton")}, Ticket: pick("", "CHG-1", "CHG-2"),
 		}, `{}`}
 		if run := pick("", "run-1", "run-2"); run != "" {
-			d.entry.Run = &audit.RunRef{ID: run}
+			d.entry.Run = &audit.RunRef{ID: run, Workspace: pick("edge", "core")}
 		}
+		d.entry.Owner = pick("", "team-web", "team-db")
 		if d.entry.Type == audit.TypeReject {
 			d.entry.Outcome = audit.OutcomeRefused
 		}
@@ -41,13 +42,18 @@ func (s *suite) queries(t *testing.T) {
 		{Run: "run-1"},
 		{Ticket: "CHG-1"},
 		{Actor: "oscar"},
-		{Type: audit.TypePlan},
-		{Type: audit.TypeReject},
+		{Types: []audit.Type{audit.TypePlan}},
+		{Types: []audit.Type{audit.TypeReject}},
+		{Types: []audit.Type{audit.TypeApply, audit.TypeDrift, audit.TypePlan}},
+		{Owner: "team-web"},
+		{Workspace: "edge"},
+		{Owner: "nobody"},
+		{Workspace: "nowhere"},
 		{Resource: "pool/nothing"},
 		{Run: "run-404"},
 		{Ticket: "CHG-404"},
 		{Actor: "nobody"},
-		{Type: "gossip"},
+		{Types: []audit.Type{"gossip"}},
 		{Before: 1},
 		{Before: 100},
 	} {
@@ -57,7 +63,10 @@ func (s *suite) queries(t *testing.T) {
 	for range 400 {
 		q := control.Query{
 			Resource: pick("", "pool/a", "route/a"), Run: pick("", "", "run-1", "run-2"), Ticket: pick("", "CHG-1"), Actor: pick("", "", "olivia", "anton"),
-			Type: audit.Type(pick("", "", "plan", "apply", "reject", "ticket")), Limit: 1 + rng.IntN(30),
+			Owner: pick("", "", "", "team-web"), Workspace: pick("", "", "", "edge"), Limit: 1 + rng.IntN(30),
+		}
+		for range rng.IntN(3) {
+			q.Types = append(q.Types, audit.Type(pick("plan", "apply", "reject", "ticket")))
 		}
 		if rng.IntN(3) == 0 {
 			q.Before = 1 + rng.Int64N(310)
@@ -94,7 +103,8 @@ func (s *suite) matching(q control.Query) []int64 {
 	for _, r := range slices.Backward(s.records) {
 		e := r.Entry
 		if (q.Resource == "" || e.Resource == q.Resource) && (q.Run == "" || e.RunID() == q.Run) && (q.Ticket == "" || e.Ticket == q.Ticket) &&
-			(q.Actor == "" || e.Actor.Name == q.Actor) && (q.Type == "" || e.Type == q.Type) &&
+			(q.Actor == "" || e.Actor.Name == q.Actor) && (len(q.Types) == 0 || slices.Contains(q.Types, e.Type)) &&
+			(q.Workspace == "" || e.WorkspaceName() == q.Workspace) && (q.Owner == "" || e.Owner == q.Owner) &&
 			(q.Since.IsZero() || !e.Time.Before(q.Since)) && (q.Until.IsZero() || e.Time.Before(q.Until)) &&
 			(q.Before == 0 || e.Seq < q.Before) && len(out) < q.Limit {
 			out = append(out, e.Seq)
