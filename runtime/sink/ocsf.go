@@ -26,7 +26,7 @@ func (f formatter) ocsf(e *api.EntryRecord) *ocsfEvent {
 		Unmapped: ocsfUnmapped{
 			Version: e.Version, LeafHash: e.LeafHash, BodyDigest: e.BodyDigest, BodyState: e.BodyState, BodyErasedBy: e.BodyErasedBy, EffectDigest: e.EffectDigest, Op: e.Op,
 			Ticket: e.Ticket, Run: e.Run, Base: e.Base, Plan: e.Plan, Unplanned: e.Unplanned, Emergency: e.Emergency, Role: e.Actor.Role,
-			Patch: e.Patch,
+			Patch: e.Patch, Owner: e.Owner, Rollback: e.Rollback,
 		},
 	}
 	ev.TypeName = ev.ClassName + ": " + ev.ActivityName
@@ -39,7 +39,7 @@ func (f formatter) ocsf(e *api.EntryRecord) *ocsfEvent {
 	var before, after jsontext.Value
 	if b := e.Body; b != nil {
 		before, after = b.Before, b.After
-		ev.Unmapped.Unknown, ev.Unmapped.Warnings, ev.Unmapped.Rules = b.Unknown, b.Warnings, b.Rules
+		ev.Unmapped.Unknown, ev.Unmapped.Warnings, ev.Unmapped.Rules, ev.Unmapped.Undone = b.Unknown, b.Warnings, b.Rules, b.Undone
 		if r := b.Refusal; r != nil {
 			ev.StatusDetail = r.Detail
 			ev.Unmapped.Refusal = &ocsfRestRefusal{Violations: r.Violations, Current: r.Current, Referents: r.Referents}

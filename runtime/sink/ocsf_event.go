@@ -168,6 +168,9 @@ type ocsfUnmapped struct {
 	Unknown      []string          `json:"unknown,omitzero"`
 	Warnings     []string          `json:"warnings,omitzero"`
 	Rules        []api.RuleOutcome `json:"rules,omitzero"`
+	Owner        string            `json:"owner,omitzero"`
+	Rollback     *api.RollbackRef  `json:"rollback,omitzero"`
+	Undone       []int64           `json:"undone,omitzero"`
 	Refusal      *ocsfRestRefusal  `json:"refusal,omitzero"`
 }
 

@@ -67,7 +67,7 @@ var attacks = []attack{
 		name: "an index column is edited: under which ticket an entry is found",
 		make: onNow(func(s *scene) []statement {
 			return []statement{
-				do("INSERT INTO changeset (id, actor, ticket, run) SELECT 500, actor, 'CHG-666', run FROM changeset WHERE id = (SELECT changeset FROM entry WHERE seq = ?)", s.replaced),
+				do("INSERT INTO changeset (id, actor, ticket, run, workspace, owner) SELECT 500, actor, 'CHG-666', run, workspace, owner FROM changeset WHERE id = (SELECT changeset FROM entry WHERE seq = ?)", s.replaced),
 				do("UPDATE entry SET changeset = 500 WHERE seq = ?", s.replaced),
 			}
 		}),

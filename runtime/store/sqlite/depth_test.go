@@ -14,7 +14,7 @@ import (
 
 // onlyDeep are the edits of an entry that a verification of shape does not look for.
 var onlyDeep = []string{
-	"time column", "type column", "type column beyond the known", "outcome column", "actor column", "ticket column", "run column",
+	"time column", "type column", "type column beyond the known", "outcome column", "actor column", "ticket column", "run column", "workspace column", "owner column",
 	"changeset that does not exist", "resource column", "body", "empty body", "salt",
 }
 
@@ -51,7 +51,7 @@ func TestWhatShapeFindsAndWhatOnlyDeepDoes(t *testing.T) {
 		do("UPDATE hash SET hash = CAST(hash || (SELECT substr(hash, 1, 1) FROM hash WHERE idx = 1) AS BLOB) WHERE idx = 0"),
 		do("UPDATE hash SET hash = substr(hash, 2) WHERE idx = 1"),
 	}, 0, "header or hash was altered", false)
-	check("plan effect", []statement{do("UPDATE plan SET effect = 'other' WHERE seq = ?", x.old)}, x.old, "plan effect", true)
+	check("plan effect", []statement{do("UPDATE plan SET effect = 'other' WHERE seq = ?", x.old)}, x.old, "effect is other", true)
 	check("current state", []statement{do("UPDATE current SET state = x'7b7d' WHERE seq = ?", x.loaded)}, x.loaded, "current state is not", true)
 	check("last entries gone", []statement{do("DELETE FROM entry WHERE seq >= ?", x.size-2)}, x.size-2, "missing, and all after it", false)
 	check("head", []statement{do("UPDATE head SET size = size + 1")}, notNamed, "the head says", false)

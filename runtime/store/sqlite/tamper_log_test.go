@@ -55,9 +55,9 @@ func TestEveryEditOfLogAndStateIsFound(t *testing.T) {
 
 		{"resource renamed", one("UPDATE resource SET name = 'pool/other' WHERE name = 'pool/api'"), x.loaded, "header says: resource", false},
 		{"actor renamed everywhere", one("UPDATE changeset SET actor = 'mallory' WHERE actor = 'olivia'"), 1, "header says: actor", false},
-		{"plan effect", one("UPDATE plan SET effect = 'other' WHERE seq = ?", x.old), x.old, "header says: plan effect", true},
-		{"plan row deleted", one("DELETE FROM plan WHERE seq = ?", x.old), x.old, "header says: plan effect", true},
-		{"plan row inserted", one("INSERT INTO plan (seq, effect) VALUES (?, 'other')", x.tail), x.tail, "header says: plan effect", false},
+		{"plan effect", one("UPDATE plan SET effect = 'other' WHERE seq = ?", x.old), x.old, "header says: effect", true},
+		{"plan row deleted", one("DELETE FROM plan WHERE seq = ?", x.old), x.old, "header says: effect", true},
+		{"plan row inserted", one("INSERT INTO plan (seq, effect) VALUES (?, 'other')", x.tail), x.tail, "header says: effect", false},
 
 		{"tail truncated, head left alone", one("DELETE FROM entry WHERE seq >= ?", x.size-2), x.size - 2, "missing, and all after it", false},
 		{"everything truncated, head left alone", one("DELETE FROM entry"), 0, "missing, and all after it", false},
