@@ -20,6 +20,8 @@ import (
 type connection struct {
 	*client.Client
 	history *client.LogHistory
+	// run is the id of the run that this process belongs to.
+	run string
 	// complained is set once it was reported that the log's history is not what
 	// it was, and unknown once that this could not be found out: every object would
 	// say the same.

@@ -52,7 +52,7 @@ func (p *auditlbProvider) Resources(context.Context) []func() resource.Resource 
 
 // DataSources implements [provider.Provider].
 func (p *auditlbProvider) DataSources(context.Context) []func() datasource.DataSource {
-	return []func() datasource.DataSource{newHistoryDataSource, newChangeTicketDataSource, newCheckpointDataSource}
+	return []func() datasource.DataSource{newHistoryDataSource, newBlameDataSource, newStateAtDataSource, newDriftDataSource, newChangeTicketDataSource, newCheckpointDataSource}
 }
 
 // Configure implements [provider.Provider]: it makes the client and registers
@@ -97,7 +97,7 @@ func (p *auditlbProvider) Configure(ctx context.Context, req provider.ConfigureR
 		return
 	}
 	tflog.Info(ctx, "registered the run", map[string]any{"run": run.ID, "system": run.Claims.System, "endpoint": c.Endpoint()})
-	shared := &connection{Client: c, history: c.LogHistory(declared.get(p.env, "log_public_key"))}
+	shared := &connection{Client: c, history: c.LogHistory(declared.get(p.env, "log_public_key")), run: run.ID}
 	if declared.get(p.env, "log_public_key") != "" {
 		// A pin is held to also where nothing was seen yet.
 		if _, err := shared.history.Latest(ctx); err != nil {

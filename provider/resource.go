@@ -70,6 +70,7 @@ func (r *objectResource) Create(ctx context.Context, req resource.CreateRequest,
 	if resp.State.Raw, err = r.stateOf(ctx, obj, req.Plan.Raw); err != nil {
 		r.addError(&resp.Diagnostics, at, lb.OpCreate, 0, err)
 	}
+	wrote(ctx, obj.Revision, resp.Private, &resp.Diagnostics)
 	r.client.remember(ctx, resp.Private, &resp.Diagnostics)
 }
 
@@ -81,10 +82,7 @@ func (r *objectResource) Read(ctx context.Context, req resource.ReadRequest, res
 	}
 	obj, err := r.client.Get(ctx, at)
 	if client.IsNotFound(err) {
-		resp.Diagnostics.AddWarning(
-			fmt.Sprintf("%s was deleted outside of this configuration", at),
-			"It is in the state, but the balancer has no such object any more. A plan will propose to create it again. Its history tells who deleted it and why.",
-		)
+		r.gone(ctx, at, req.State.Raw, req.Private, &resp.Diagnostics)
 		resp.State.RemoveResource(ctx)
 		return
 	}
@@ -94,7 +92,9 @@ func (r *objectResource) Read(ctx context.Context, req resource.ReadRequest, res
 	}
 	if resp.State.Raw, err = r.stateOf(ctx, obj, req.State.Raw); err != nil {
 		addCallError(&resp.Diagnostics, fmt.Sprintf("Can't read %s", at), err)
+		return
 	}
+	r.refreshed(ctx, at, obj, req.State.Raw, req.Private, resp.Private, &resp.Diagnostics)
 }
 
 // Update implements [resource.Resource].
@@ -108,6 +108,7 @@ func (r *objectResource) Update(ctx context.Context, req resource.UpdateRequest,
 	if resp.State.Raw, err = r.stateOf(ctx, obj, req.Plan.Raw); err != nil {
 		r.addError(&resp.Diagnostics, at, lb.OpUpdate, revision, err)
 	}
+	wrote(ctx, obj.Revision, resp.Private, &resp.Diagnostics)
 	r.client.remember(ctx, resp.Private, &resp.Diagnostics)
 }
 

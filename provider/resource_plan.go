@@ -102,7 +102,8 @@ func (r *objectResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 		if len(plan.unknown) == 0 && same(plan.normal, state.normal) {
 			return
 		}
-		r.announce(ctx, &resp.Diagnostics, plan.request(at, lb.OpUpdate))
+		answer := r.announce(ctx, &resp.Diagnostics, plan.request(at, lb.OpUpdate))
+		r.planned(ctx, at, answer, req.State.Raw, req.Private, undoes(plan.normal, state.normal), &resp.Diagnostics)
 		return
 	}
 	if resp.Plan.Raw, err = newValue(req.Plan.Raw.Type(), values); err != nil {
@@ -165,8 +166,9 @@ func (r *objectResource) keepState(values map[string]tftypes.Value, plan *form, 
 }
 
 // announce sends a planned change. The server leaves what depends on unknown
-// values for the apply. Its pointers lead into the call's body.
-func (r *objectResource) announce(ctx context.Context, diags *diag.Diagnostics, req api.PlanRequest) {
+// values for the apply. Its pointers lead into the call's body. The answer is nil when
+// it was refused.
+func (r *objectResource) announce(ctx context.Context, diags *diag.Diagnostics, req api.PlanRequest) *api.Plan {
 	at := r.addressOf(req.Name)
 	planned, err := r.client.Plan(ctx, req)
 	var problem *api.Problem
@@ -177,9 +179,13 @@ func (r *objectResource) announce(ctx context.Context, diags *diag.Diagnostics, 
 	}
 	if err != nil {
 		r.addError(diags, at, "plan to "+req.Op, 0, err)
-		return
+		return nil
 	}
 	for _, warning := range planned.Warnings {
+		if req.Op == lb.OpUpdate && planned.Base == 0 && warning == at.String()+" does not exist" {
+			continue // who deleted it is told instead
+		}
 		diags.AddWarning(fmt.Sprintf("%s: %s is planned with a reservation", at, req.Op), upperFirst(warning)+".")
 	}
+	return planned
 }

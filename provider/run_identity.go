@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -39,7 +40,7 @@ func detectRun(declared runIdentity, env environment, process processIdentity) (
 		detected.ID = joinRunID(detected.Claims.System, process.Host, process.digest())
 	}
 	if detected.Claims.Workspace == "" {
-		detected.Claims.Workspace = env("TF_WORKSPACE")
+		detected.Claims.Workspace = cmp.Or(env("TF_WORKSPACE"), process.Workspace)
 	}
 	detected.Claims.Tool = process.Tool
 	overlayClaims(&detected.Claims, declared.Claims)

@@ -2,9 +2,11 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +16,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
 )
 
 // processIdentity tells one execution of Terraform from all others: the host,
@@ -27,6 +31,9 @@ type processIdentity struct {
 	Started string
 	// Tool is the parent's program: "terraform" or "tofu".
 	Tool string
+	// Workspace is the one that `terraform workspace select` chose; "" for the default
+	// one.
+	Workspace string
 }
 
 // digest is what stands for the execution in a run's id.
@@ -47,11 +54,27 @@ func currentProcess(ctx context.Context) processIdentity {
 	if err != nil {
 		started = uuid.NewString()
 	}
-	p.Started = started
+	p.Started, p.Workspace = started, selectedWorkspace(cmp.Or(os.Getenv("TF_DATA_DIR"), ".terraform"))
 	if strings.HasPrefix(filepath.Base(command), "tofu") {
 		p.Tool = "tofu"
 	}
 	return p
+}
+
+// selectedWorkspace reads which workspace is selected. Terraform keeps it in a file of
+// its data directory, and runs providers where it runs itself. There is none, or none
+// that can be read, as long as only the default one was ever used.
+func selectedWorkspace(dataDir string) string {
+	f, err := os.Open(filepath.Join(dataDir, "environment"))
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	name, err := io.ReadAll(io.LimitReader(f, api.MaxRunClaimLength))
+	if workspace := strings.TrimSpace(string(name)); err == nil && workspace != "default" {
+		return workspace
+	}
+	return ""
 }
 
 // processStart returns a process's program and when it was started.

@@ -29,7 +29,7 @@ type layer struct {
 
 // parts are what a running balancer is put together from.
 var parts = []string{
-	"runtime/server", "runtime/sink", "runtime/witness", "runtime/decision", "runtime/dataplane", "runtime/store", "runtime/agebox",
+	"runtime/server", "runtime/console", "runtime/sink", "runtime/witness", "runtime/decision", "runtime/dataplane", "runtime/store", "runtime/agebox",
 	"runtime/authority", "runtime/archive", "runtime/bucket", "runtime/control", "runtime/policy", "runtime/audit", "runtime/ticket", "runtime/identity", "runtime/lb",
 }
 
@@ -39,13 +39,13 @@ var layers = []layer{
 	// Boots the whole runtime for the provider's tests, which alone import it.
 	{path: "provider/acctest", imports: append([]string{"provider", "runtime/runtimetest", "runtime/daemon", "runtime/client", "runtime/api"}, parts...)},
 
-	{path: "runtime/cmd", imports: append([]string{"runtime/daemon", "runtime/evidence", "runtime/client", "runtime/api"}, parts...)},
+	{path: "runtime/cmd", imports: append([]string{"runtime/daemon", "runtime/tfconfig", "runtime/evidence", "runtime/client", "runtime/api"}, parts...)},
 	{path: "runtime/daemon", imports: append([]string{"runtime/api"}, parts...)},
 	// Boots a runtime for tests, which alone import it.
 	{path: "runtime/runtimetest", imports: append([]string{"runtime/daemon", "runtime/client", "runtime/api"}, parts...)},
-	{path: "runtime/server", imports: []string{"runtime/api", "runtime/control", "runtime/audit", "runtime/ticket", "runtime/identity", "runtime/lb"}},
-	{path: "runtime/store", imports: []string{"runtime/control", "runtime/audit", "runtime/ticket", "runtime/identity", "runtime/lb"}},
-	{path: "runtime/control", imports: []string{"runtime/policy", "runtime/audit", "runtime/ticket", "runtime/identity", "runtime/lb"}},
+	{path: "runtime/server", imports: []string{"runtime/api", "runtime/control", "runtime/history", "runtime/runreport", "runtime/audit", "runtime/ticket", "runtime/identity", "runtime/lb"}},
+	{path: "runtime/store", imports: []string{"runtime/control", "runtime/history", "runtime/audit", "runtime/ticket", "runtime/identity", "runtime/lb"}},
+	{path: "runtime/control", imports: []string{"runtime/history", "runtime/policy", "runtime/audit", "runtime/ticket", "runtime/identity", "runtime/lb"}},
 	// Speaks to systems that know nothing of the write path, and is asked by way of it.
 	{path: "runtime/authority", imports: []string{"runtime/ticket", "runtime/lb"}},
 	// The data plane is handed snapshots: it never sees a store or the write path.
@@ -61,12 +61,18 @@ var layers = []layer{
 	{path: "runtime/archive", imports: []string{"runtime/bucket", "runtime/audit", "runtime/lb"}},
 	// Evidence for those who trust nobody: collected by the client, checked without it.
 	{path: "runtime/evidence", imports: []string{"runtime/client", "runtime/api", "runtime/audit", "runtime/witness", "runtime/lb"}},
+	// Web pages: a client of the API like any other, which happens to call it in process.
+	{path: "runtime/console", imports: []string{"runtime/client", "runtime/api", "runtime/lb"}},
 	{path: "runtime/client", imports: []string{"runtime/api", "runtime/audit", "runtime/lb"}},
 	{path: "runtime/api", imports: []string{"runtime/lb"}},
 	{path: "runtime/agebox"},
 	{path: "runtime/identity", imports: []string{"runtime/lb"}},
 	{path: "runtime/ticket", imports: []string{"runtime/lb"}, pure: true},
 	{path: "runtime/policy", imports: []string{"runtime/lb"}, pure: true},
+	// Objects as configuration for Terraform.
+	{path: "runtime/tfconfig", imports: []string{"runtime/lb"}, pure: true},
+	{path: "runtime/history", imports: []string{"runtime/audit", "runtime/lb"}, pure: true},
+	{path: "runtime/runreport", imports: []string{"runtime/audit", "runtime/lb"}, pure: true},
 	{path: "runtime/audit", imports: []string{"runtime/lb"}, pure: true},
 	// lb reads addresses with net.SplitHostPort and TLS key pairs from memory.
 	{path: "runtime/lb", pure: true, except: []string{"net"}},

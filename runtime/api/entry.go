@@ -107,6 +107,9 @@ type EntryRecord struct {
 	Entry
 	// LeafHash is the RFC 6962 §2.1 hash of the entry's canonical header, base64.
 	LeafHash string `json:"leaf_hash"`
+	// TerraformAddress is what the entry's run calls the object, as far as it said so, see
+	// RunAddresses. It is no part of the entry.
+	TerraformAddress string `json:"terraform_address,omitzero"`
 	// Body is what the entry is about. It is left out of lists.
 	Body *EntryBody `json:"body,omitzero"`
 	// Patch leads from before to after: RFC 6902 with old values. In lists
@@ -171,16 +174,22 @@ type Refusal struct {
 	Referents []string `json:"referents,omitzero"`
 }
 
-// EntryList is a page of entries, newest first.
+// EntryList is a page of entries, newest first. A page of a search for text may have no
+// items and yet a next one: each looks at a bounded number of entries.
 type EntryList struct {
 	Items []EntryRecord `json:"items"`
-	Next  string        `json:"next,omitzero"`
+	// Next is the seq of the oldest entry that was looked at.
+	Next string `json:"next,omitzero"`
 }
 
 // EntryQuery filters entries. Zero fields don't filter.
 type EntryQuery struct {
-	Resource, Run, Ticket, Actor, Type string
-	Since, Until                       time.Time
+	Resource, Run, Ticket, Actor, Workspace, Owner string
+	// Type is one of EntryTypes, or several of them with commas between.
+	Type         string
+	Since, Until time.Time
+	// Text is a part of the entry or its body, as recorded, in capitals or not.
+	Text string
 	// Limit is the page's size, 1 to MaxPageSize; 0 means DefaultPageSize.
 	Limit  int
 	Cursor string
@@ -195,3 +204,6 @@ const (
 	DefaultPageSize = 50
 	MaxPageSize     = 500
 )
+
+// MaxTextLength bounds a text that is searched for, in bytes.
+const MaxTextLength = 200

@@ -43,6 +43,7 @@ var (
 		{Name: "limit", In: "query", Description: "Size of the page.", Integer: true},
 		query("cursor", "Where the page begins: `next` of the page before."),
 	}
+	pointText   = "A point in time: " + PointForms + ". Left out: now."
 	patchParam  = query("include", "`patch` adds each entry's patch, `evidence` the entry byte for byte.")
 	runHeader   = Param{Name: HeaderRun, In: "header", Description: "Id of the registered run that the call belongs to."}
 	keyHeader   = Param{Name: HeaderIdempotencyKey, In: "header", Description: "A UUID. A retry with it returns the first answer and appends nothing."}
@@ -61,9 +62,13 @@ func operations() []Operation {
 		{ID: "listRuns", Method: "GET", Path: "/v1/runs", Summary: "List runs, newest first.", Response: RunList{}, Params: pageParams},
 		{ID: "putRun", Method: "PUT", Path: "/v1/runs/{id...}", Summary: "Register a run. Idempotent.", Request: RunClaims{}, Response: Run{}},
 		{ID: "getRun", Method: "GET", Path: "/v1/runs/{id...}", Summary: "Show a run.", Response: Run{}},
+		{ID: "getRunReport", Method: "GET", Path: "/v1/run-reports/{id...}", Summary: "Show what became of what a run planned, effect by effect.", Response: RunReport{}, Params: pageParams},
+		{ID: "putRunAddresses", Method: "PUT", Path: "/v1/run-addresses/{id...}", Summary: "Say what the resources of a run are called in its configuration; entries of the run then show it. Idempotent.", Request: RunAddresses{}, Response: RunAddressesKept{}},
 		{ID: "listEntries", Method: "GET", Path: "/v1/entries", Summary: "Search the log, newest first.", Response: EntryList{}, Params: append([]Param{
 			query("resource", "Address, such as pool/web."), query("run", "Run id."), query("ticket", "Ticket id."), query("actor", "Actor's name."),
-			query("type", "Type of entry: "+strings.Join(EntryTypes, ", ")+"."), query("since", "RFC 3339 time, inclusive."), query("until", "RFC 3339 time, exclusive."), patchParam,
+			query("workspace", "Workspace of the entry's run."), query("owner", "Owner of the object that the entry is about."),
+			query("type", "Type of entry: "+strings.Join(EntryTypes, ", ")+"; several with commas between."), query("since", "RFC 3339 time, inclusive."), query("until", "RFC 3339 time, exclusive."),
+			query("text", "Part of the entry or its body as recorded, in capitals or not. Each page looks at a bounded number of entries, so it may be empty and still have a `next`; bodies that left the log are not looked at."), patchParam,
 		}, pageParams...)},
 		{ID: "getEntry", Method: "GET", Path: "/v1/entries/{seq}", Summary: "Show an entry with its body and patch.", Response: EntryRecord{}},
 		{ID: "proveEntry", Method: "GET", Path: "/v1/entries/{seq}/proof", Summary: "Prove that an entry is in the log: the entry with its body, the path to a signed checkpoint, and the checkpoint (C2SP tlog-proof).", Content: ContentText},
@@ -90,6 +95,18 @@ func operations() []Operation {
 			query("ticket", "Id of the ticket that would be named."), query("as", "Name of the actor who would do it; left out: the caller."),
 		}},
 		{ID: "listSinks", Method: "GET", Path: "/v1/sinks", Summary: "List where the log is streamed to, with how far each has come.", Response: SinkList{}},
+		{ID: "getState", Method: "GET", Path: "/v1/state", Summary: "Show the configuration at a point in time.", Response: State{}, Params: append([]Param{
+			query("at", pointText), query("resource", "Only this address, such as pool/web, or this kind, such as pool."),
+		}, pageParams...)},
+		{ID: "getDiff", Method: "GET", Path: "/v1/diff", Summary: "Compare the configuration at two points in time.", Response: Diff{}, Params: append([]Param{
+			query("from", pointText+" Of a run: just before its first change."), query("to", pointText+" Of a run: just after its last change."), query("resource", "Only this address, such as pool/web."),
+		}, pageParams...)},
+		{ID: "listDrift", Method: "GET", Path: "/v1/drift", Summary: "List the objects that are not as a workspace left them, by address, with who changed them.", Response: DriftList{}, Params: append([]Param{
+			query("workspace", "The workspace; left out: that of the call's run, else the only one there is."), runHeader, query("resource", "Address of one object, such as pool/web."),
+			query("all", "`true`: also accepted drift, and what was imported and is as it was."),
+		}, pageParams...)},
+		{ID: "seeDrift", Method: "POST", Path: "/v1/drift/sightings", Summary: "Ask how an object is not as the run's workspace saw it before, and record that it was seen. The same drift is one entry.", Request: DriftSightingRequest{}, Response: DriftSighting{}, Params: callHeaders},
+		{ID: "acceptDrift", Method: "POST", Path: "/v1/drift/acceptances", Summary: "Have drift ignored for a while, or no longer, under a ticket that admits an update of the object.", Request: DriftAcceptanceRequest{}, Response: DriftAcceptance{}, Params: append([]Param{ticketParam}, callHeaders...)},
 		{ID: "openapi", Method: "GET", Path: "/v1/openapi.json", Summary: "This document.", Open: true, Response: map[string]any{}},
 		{ID: "checkpoint", Method: "GET", Path: "/tlog/checkpoint", Summary: "The log's latest signed checkpoint (C2SP tlog-checkpoint).", Open: true, Content: ContentText},
 		{ID: "tile", Method: "GET", Path: "/tlog/tile/{level}/{index...}", Summary: "A tile of the log's hashes (C2SP tlog-tiles). Its index may have several segments, such as x001/234.p/7. It never changes.", Open: true, Content: ContentTile},
@@ -119,6 +136,7 @@ func objectOperations(kind lb.Kind) []Operation {
 		{ID: "get" + title, Kind: kind, Method: "GET", Path: base + "/{name}", Summary: "Show a " + string(kind) + ".", Response: Object{}},
 		{ID: "put" + title, Kind: kind, Method: "PUT", Path: base + "/{name}", Summary: "Create or update a " + string(kind) + ".", Request: WriteBody(kind), Response: Object{}, Success: []int{http.StatusOK, http.StatusCreated}, Params: append(write, ifNoneMatch)},
 		{ID: "delete" + title, Kind: kind, Method: "DELETE", Path: base + "/{name}", Summary: "Delete a " + string(kind) + " that nothing refers to.", Response: Deleted{}, Params: write},
+		{ID: "blame" + title, Kind: kind, Method: "GET", Path: base + "/{name}/blame", Summary: "Say for each attribute of a " + string(kind) + " who set it.", Response: Blame{}, Params: []Param{query("at", pointText)}},
 		{ID: "history" + title, Kind: kind, Method: "GET", Path: base + "/{name}/history", Summary: "Entries about a " + string(kind) + ", newest first.", Response: EntryList{}, Params: append([]Param{patchParam}, pageParams...)},
 	}
 }

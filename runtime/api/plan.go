@@ -22,11 +22,17 @@ type PlanRequest struct {
 type Plan struct {
 	// Seq is the plan's entry. Planning the same change again in the same run
 	// answers the same entry.
-	Seq          int64       `json:"seq"`
-	Op           lb.Op       `json:"op"`
-	EffectDigest string      `json:"effect_digest"`
-	Patch        []lb.Change `json:"patch"`
+	Seq          int64  `json:"seq"`
+	Op           lb.Op  `json:"op"`
+	EffectDigest string `json:"effect_digest"`
+	// Base is the revision of the object that the change was planned for; 0 when there
+	// was none, or when it is to be created.
+	Base  int64       `json:"base,omitzero"`
+	Patch []lb.Change `json:"patch"`
 	// Warnings are things that would stop the change if it were applied now,
 	// but may be in order by then.
 	Warnings []string `json:"warnings"`
+	// Repeated is set when the run had planned the same before: the answer is then what
+	// was answered to that.
+	Repeated bool `json:"repeated,omitzero"`
 }

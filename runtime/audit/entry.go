@@ -215,6 +215,8 @@ func (e *Entry) ChangesState() bool {
 	switch e.Type {
 	case TypeApply, TypeTicket, TypeRun, TypeIdentity:
 		return true
+	case TypeDrift:
+		return isAcceptance(e.Resource)
 	}
 	return false
 }

@@ -37,6 +37,9 @@ func (h *header) columnsMatch(c *Columns) bool {
 // changesState is [Entry.ChangesState].
 func (h *header) changesState() bool {
 	e := Entry{Type: Type(h.kind), Outcome: string(h.outcome)}
+	if e.Type == TypeDrift {
+		e.Resource = string(h.resource)
+	}
 	return e.ChangesState()
 }
 

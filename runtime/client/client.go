@@ -60,6 +60,10 @@ type Config struct {
 	// Run is the run that changes and plans name. It must have been registered
 	// by then. May be empty.
 	Run string
+	// Transport carries the calls in place of the network; nil is the network. What says
+	// whom to trust and which certificate to show is not looked at then, and without
+	// Token and Login the calls carry no credential but what the transport adds.
+	Transport http.RoundTripper
 	// UserAgent names the program that calls.
 	UserAgent string
 	// Timeout bounds one attempt, response included. 0: DefaultTimeout.
@@ -103,10 +107,11 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	byCertificate := pair != nil && cfg.Token == "" && cfg.Login == nil
+	byTransport := cfg.Transport != nil && cfg.Token == "" && cfg.Login == nil
 	if byCertificate && base.Scheme != "https" {
 		return nil, fmt.Errorf("%w must be https: a client certificate is shown in TLS only", ErrEndpoint)
 	}
-	if (cfg.Token != "" || (cfg.Login == nil && !byCertificate)) && !isBearer(cfg.Token) {
+	if (cfg.Token != "" || (cfg.Login == nil && !byCertificate && !byTransport)) && !isBearer(cfg.Token) {
 		return nil, fmt.Errorf("%w must be printable ASCII without spaces and not empty", ErrToken)
 	}
 	setDefault(&cfg.Timeout, DefaultTimeout)
@@ -114,6 +119,35 @@ func New(cfg Config) (*Client, error) {
 	setDefault(&cfg.MinWait, DefaultMinWait)
 	setDefault(&cfg.MaxWait, DefaultMaxWait)
 
+	transport := cfg.Transport
+	if transport == nil {
+		if transport, err = network(cfg, pair, byCertificate); err != nil {
+			return nil, err
+		}
+	}
+	c := &Client{base: base, cfg: cfg, http: retryablehttp.NewClient()}
+	if cfg.Login != nil && cfg.Token == "" {
+		c.sessions = &sessions{login: c.login, now: time.Now}
+	}
+	c.http.HTTPClient = &http.Client{
+		Transport: transport,
+		Timeout:   cfg.Timeout,
+		// A redirect would carry the token to wherever it points.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	c.http.Logger = nil
+	c.http.RetryMax = cfg.Attempts - 1
+	c.http.RetryWaitMin = cfg.MinWait
+	c.http.RetryWaitMax = cfg.MaxWait
+	c.http.CheckRetry = checkRetry
+	c.http.Backoff = backoff
+	c.http.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	return c, nil
+}
+
+// network returns the transport to the endpoint. It shows the client certificate as the
+// caller's word, or beside a token where it is asked for.
+func network(cfg Config, pair *tls.Certificate, byCertificate bool) (*http.Transport, error) {
 	transport := cleanhttp.DefaultPooledTransport()
 	transport.MaxIdleConnsPerHost = 32
 	transport.ResponseHeaderTimeout = cfg.Timeout
@@ -133,24 +167,7 @@ func New(cfg Config) (*Client, error) {
 	case pair != nil:
 		transport.TLSClientConfig.Certificates = []tls.Certificate{*pair}
 	}
-	c := &Client{base: base, cfg: cfg, http: retryablehttp.NewClient()}
-	if cfg.Token == "" && !byCertificate {
-		c.sessions = &sessions{login: c.login, now: time.Now}
-	}
-	c.http.HTTPClient = &http.Client{
-		Transport: transport,
-		Timeout:   cfg.Timeout,
-		// A redirect would carry the token to wherever it points.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	c.http.Logger = nil
-	c.http.RetryMax = cfg.Attempts - 1
-	c.http.RetryWaitMin = cfg.MinWait
-	c.http.RetryWaitMax = cfg.MaxWait
-	c.http.CheckRetry = checkRetry
-	c.http.Backoff = backoff
-	c.http.ErrorHandler = retryablehttp.PassthroughErrorHandler
-	return c, nil
+	return transport, nil
 }
 
 // Endpoint returns the base URL of the API.

@@ -39,6 +39,10 @@ func (c *Client) Entries(ctx context.Context, query api.EntryQuery) (*api.EntryL
 		"ticket":   query.Ticket,
 		"actor":    query.Actor,
 		"type":     query.Type,
+
+		"workspace": query.Workspace,
+		"owner":     query.Owner,
+		"text":      query.Text,
 	} {
 		if value != "" {
 			q.Set(key, value)
@@ -93,6 +97,13 @@ const maxRestartText = 1000
 // Proof returns a proof of an entry, a C2SP tlog-proof, as it is.
 func (c *Client) Proof(ctx context.Context, seq int64) ([]byte, error) {
 	return c.roundTrip(ctx, call{method: http.MethodGet, path: []string{"v1", "entries", strconv.FormatInt(seq, 10), "proof"}}, "text/plain")
+}
+
+// setIf sets a parameter that says something.
+func setIf(q url.Values, key, value string) {
+	if value != "" {
+		q.Set(key, value)
+	}
 }
 
 func setTime(q url.Values, key string, t time.Time) {

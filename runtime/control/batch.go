@@ -67,7 +67,7 @@ func (c *Controller) newBatch(ctx context.Context, tx Tx) *batch {
 		usages:   map[string]Usage{}, known: c.usages, emergencies: map[string]bool{},
 		workspaces: map[string]string{},
 		exchanged:  map[string]int{},
-		windows:   c.windows, compiled: c.compiled,
+		windows:    c.windows, compiled: c.compiled,
 	}
 }
 

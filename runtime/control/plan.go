@@ -88,6 +88,7 @@ func (b *batch) plan(call Call, plan Plan, encoded jsontext.Value, mistakes lb.V
 		return d, err
 	}
 	outcome, err := b.outcome(seq)
+	outcome.Unchanged = true
 	return draft{existing: &outcome}, err
 }
 

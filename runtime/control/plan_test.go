@@ -116,7 +116,12 @@ func TestPlanningTwiceIsOneEntry(t *testing.T) {
 	run := inRun(t, log, "run-1")
 	first := planned(t, log, run, lb.OpCreate, "pool/web", controltest.Numbered(1))
 	entries := size(t, log)
-	sameAnswer(t, first, planned(t, log, run, lb.OpCreate, "pool/web", controltest.Numbered(1)))
+	again := planned(t, log, run, lb.OpCreate, "pool/web", controltest.Numbered(1))
+	if first.Unchanged || !again.Unchanged {
+		t.Errorf("recorded nothing: first %t, again %t", first.Unchanged, again.Unchanged)
+	}
+	again.Unchanged = false
+	sameAnswer(t, first, again)
 	if got := size(t, log); got != entries {
 		t.Errorf("the second plan appended %d entries", got-entries)
 	}

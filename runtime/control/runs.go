@@ -79,7 +79,7 @@ func (c *Controller) RegisterRun(ctx context.Context, call Call, id string, clai
 				outcome.Unchanged = true
 				return draft{existing: &outcome}, err
 			}
-			if run.Proof == nil && (held.RegisteredBy != call.Actor.Name || held.Proof != nil) {
+			if !held.heeds(call) {
 				return d, refuse(CodePreconditionFailed, "run %s was registered by %s, with other claims; only they can change what it claims", id, held.RegisteredBy)
 			}
 			d.base, run.FirstSeen = revision, held.FirstSeen
@@ -90,6 +90,12 @@ func (c *Controller) RegisterRun(ctx context.Context, call Call, id string, clai
 		d.body.After, err = lb.Canonical(run)
 		return d, err
 	})
+}
+
+// heeds reports whether a caller may change what a run says of itself: who proves to be it
+// and, as long as nobody did, who registered it.
+func (r *Run) heeds(call Call) bool {
+	return call.runVerified() || (r.Proof == nil && r.RegisteredBy == call.Actor.Name)
 }
 
 func checkRunForm(id string, claims []byte) lb.Violations {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/history"
 )
 
 // Errors of a store's writes.
@@ -47,6 +48,7 @@ type Store interface {
 
 // Reader is what can be read from a store besides the log's raw tables.
 type Reader interface {
+	history.Log
 	// Entry returns an entry, or nil.
 	Entry(ctx context.Context, seq int64) (*audit.Row, error)
 	// Entries returns the entries that match, newest first.
@@ -58,6 +60,16 @@ type Reader interface {
 	States(ctx context.Context, prefix string, before int64, limit int) ([]audit.Current, error)
 	// CountEntries counts the entries of a run by type and refusal.
 	CountEntries(ctx context.Context, run string) ([]Count, error)
+	// Managed returns, of each object that an accepted change or an import in a run of the
+	// workspace is about, the newest such entry of every workspace, by address and workspace.
+	Managed(ctx context.Context, workspace string) ([]Managed, error)
+	// Managers is Managed for one object, whoever manages it.
+	Managers(ctx context.Context, resource string) ([]Managed, error)
+	// Workspaces returns the workspaces of all runs that left an entry, sorted.
+	Workspaces(ctx context.Context, limit int) ([]string, error)
+	// RunSpan returns the seqs of the first and the last accepted change of a run; 0 when
+	// there is none.
+	RunSpan(ctx context.Context, run string) (first, last int64, err error)
 	// TicketUsage returns what was done under a ticket.
 	TicketUsage(ctx context.Context, id string) (Usage, error)
 	// Orphans returns resources that an accepted apply or identity entry made, with
@@ -88,6 +100,13 @@ type Count struct {
 	Type    audit.Type
 	Refused bool
 	N       int
+}
+
+// Managed is the newest entry by which a workspace changed or imported an object.
+type Managed struct {
+	Resource, Workspace string
+	Seq                 int64
+	Leaf                []byte
 }
 
 // Usage is what was done under a ticket: the apply entries, and how many changes

@@ -62,6 +62,8 @@ type Management struct {
 	// InsecureHTTP permits plain HTTP on an address that is not loopback, for
 	// use behind something that speaks TLS.
 	InsecureHTTP bool `hcl:"insecure_http,optional"`
+	// Console serves the web pages at /console/, on the same address. Default: true.
+	Console *bool `hcl:"console,optional"`
 	// ClientCertificates say for whom client certificates speak. The first that
 	// matches counts.
 	ClientCertificates []ClientCertificate `hcl:"client_certificate,block"`

@@ -217,6 +217,9 @@ func Start(ctx context.Context, c Config, logger *slog.Logger) (*Daemon, error) 
 		opts.Witnesses = d.witnesses.status
 	}
 	handler := server.New(opts)
+	if on := c.Management.Console; on == nil || *on {
+		handler = withConsole(handler, logger)
+	}
 	if err := d.listen(ctx, handler, feed.Close); err != nil {
 		return nil, errors.Join(err, d.Close(ctx))
 	}

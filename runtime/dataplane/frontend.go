@@ -183,6 +183,7 @@ func (f *frontend) accept(conn *net.TCPConn) {
 	f.conns[c] = struct{}{}
 	f.mu.Unlock()
 	f.stats.open.Add(1)
+	f.stats.accepted.Add(1)
 	go c.run()
 }
 

@@ -25,7 +25,7 @@ type listener struct {
 	allowed, trusted networks
 	live             *listenerLive
 	rate             limit.Rate // of each client's requests
-	requests         map[string]*requestCounts
+	counts           map[string]*poolCounts // by pool
 }
 
 // listenerLive is the side of a listener that survives its changes.
@@ -79,7 +79,7 @@ func compileListener(config *lb.Listener, routes map[string]*lb.Route, all map[s
 			}
 		}
 	}
-	l.requests = requestCountsFor(config, routes, old)
+	l.counts = poolCountsFor(config, routes, old)
 	return l
 }
 

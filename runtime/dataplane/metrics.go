@@ -15,14 +15,16 @@ import (
 // listenerStats counts for one listener, across its versions and moves.
 type listenerStats struct {
 	open     atomic.Int64
+	accepted atomic.Int64 // connections
 	duration histogram
-	// Bytes that clients and members took, headers left out.
+	// Bytes that clients and members took, headers left out. Those of an exchange are
+	// counted when it ends, those of a connection without HTTP as they move.
 	bytesIn, bytesOut atomic.Int64
 }
 
 // durationBounds are the upper bounds of the histogram's buckets.
 var durationBounds = [...]time.Duration{
-	time.Millisecond, 2500 * time.Microsecond, 5 * time.Millisecond, 10 * time.Millisecond, 25 * time.Millisecond,
+	250 * time.Microsecond, 500 * time.Microsecond, time.Millisecond, 2500 * time.Microsecond, 5 * time.Millisecond, 10 * time.Millisecond, 25 * time.Millisecond,
 	50 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, time.Second,
 	2500 * time.Millisecond, 5 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute,
 }
@@ -33,13 +35,14 @@ type histogram struct {
 	sum    atomic.Int64 // nanoseconds
 }
 
-func (h *histogram) observe(d time.Duration) {
-	i := 0
-	for i < len(durationBounds) && d > durationBounds[i] {
-		i++
+// observe counts a duration and returns its bucket.
+func (h *histogram) observe(d time.Duration) (bucket int) {
+	for bucket < len(durationBounds) && d > durationBounds[bucket] {
+		bucket++
 	}
-	h.counts[i].Add(1)
+	h.counts[bucket].Add(1)
 	h.sum.Add(int64(d))
+	return bucket
 }
 
 // collect returns the histogram at about one moment.
@@ -54,26 +57,41 @@ func (h *histogram) collect(desc *prometheus.Desc, labels ...string) prometheus.
 	return prometheus.MustNewConstHistogram(desc, total, time.Duration(h.sum.Load()).Seconds(), buckets, labels...)
 }
 
-// codeClasses is how many classes of status there are: 1xx to 5xx.
-const codeClasses = 5
+// CodeClasses is how many classes of status there are: 1xx to 5xx.
+const CodeClasses = 5
 
-// requestCounts counts the requests of a listener to one pool by class of status.
-type requestCounts [codeClasses]atomic.Uint64
+// poolCounts counts what a listener sent to one pool.
+type poolCounts struct {
+	// requests are counted by class of status and bucket of [durationBounds] at once, so
+	// that knowing how long those to one pool take costs a request no addition more.
+	requests [CodeClasses][len(durationBounds) + 1]atomic.Uint64
+	// Connections of a listener without HTTP: those that a member took, and those that
+	// none did.
+	carried, failed atomic.Uint64
+}
 
-// requestCountsFor returns a counter for every pool that the listener can choose,
-// and "" for requests without one; those of the previous version go on counting.
-func requestCountsFor(config *lb.Listener, routes map[string]*lb.Route, old *listener) map[string]*requestCounts {
-	counts := map[string]*requestCounts{"": nil, config.DefaultPool: nil}
+// ofClass is how many requests had a class of status.
+func (c *poolCounts) ofClass(class int) (n uint64) {
+	for bucket := range c.requests[class] {
+		n += c.requests[class][bucket].Load()
+	}
+	return n
+}
+
+// poolCountsFor returns counters for every pool that the listener can choose, and ""
+// for what went to none; those of the previous version go on counting.
+func poolCountsFor(config *lb.Listener, routes map[string]*lb.Route, old *listener) map[string]*poolCounts {
+	counts := map[string]*poolCounts{"": nil, config.DefaultPool: nil}
 	for _, r := range routes {
 		for pool := range r.Action.Forward {
 			counts[pool] = nil
 		}
 	}
 	for pool := range counts {
-		if old != nil && old.requests[pool] != nil {
-			counts[pool] = old.requests[pool]
+		if old != nil && old.counts[pool] != nil {
+			counts[pool] = old.counts[pool]
 		} else {
-			counts[pool] = new(requestCounts)
+			counts[pool] = new(poolCounts)
 		}
 	}
 	return counts
@@ -82,9 +100,20 @@ func requestCountsFor(config *lb.Listener, routes map[string]*lb.Route, old *lis
 // observe counts one request. A request on a state that is no longer current may
 // count for series that are gone; nobody sees those.
 func (l *listener) observe(pool string, status int, took time.Duration) {
-	l.live.stats.duration.observe(took)
-	if c, class := l.requests[pool], status/100-1; c != nil && class >= 0 && class < codeClasses {
-		c[class].Add(1)
+	bucket := l.live.stats.duration.observe(took)
+	if c, class := l.counts[pool], status/100-1; c != nil && class >= 0 && class < CodeClasses {
+		c.requests[class][bucket].Add(1)
+	}
+}
+
+// carried counts a connection without HTTP that a member took, or that none did.
+func (l *listener) carried(pool string, ok bool) {
+	switch c := l.counts[pool]; {
+	case c == nil:
+	case ok:
+		c.carried.Add(1)
+	default:
+		c.failed.Add(1)
 	}
 }
 
@@ -163,9 +192,9 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		ch <- l.live.stats.duration.collect(durationDesc, name)
 		ch <- prometheus.MustNewConstMetric(bytesDesc, prometheus.CounterValue, float64(l.live.stats.bytesIn.Load()), name, "in")
 		ch <- prometheus.MustNewConstMetric(bytesDesc, prometheus.CounterValue, float64(l.live.stats.bytesOut.Load()), name, "out")
-		for _, pool := range slices.Sorted(maps.Keys(l.requests)) {
-			for class := range codeClasses {
-				if n := l.requests[pool][class].Load(); n > 0 {
+		for _, pool := range slices.Sorted(maps.Keys(l.counts)) {
+			for class := range CodeClasses {
+				if n := l.counts[pool].ofClass(class); n > 0 {
 					ch <- prometheus.MustNewConstMetric(requestsDesc, prometheus.CounterValue, float64(n), name, pool, strconv.Itoa(class+1)+"xx")
 				}
 			}

@@ -19,6 +19,7 @@ func (c *clientConn) passThrough(st *state, l *listener) {
 	hello, first, err := sni.Peek(c.raw, time.Now().Add(l.config.Timeouts.RequestHeader.Std()))
 	if err != nil {
 		c.decide(l, CauseBadRequest, err.Error())
+		l.carried("", false)
 		c.reset()
 		return
 	}
@@ -29,6 +30,7 @@ func (c *clientConn) passThrough(st *state, l *listener) {
 	}
 	if pool == "" {
 		c.decide(l, CauseNoRoute, hello.ServerName)
+		l.carried("", false)
 		c.reset()
 		return
 	}
@@ -53,11 +55,13 @@ func (c *clientConn) relayTo(st *state, l *listener, poolName string, first []by
 	s := &stream{conn: c, l: l, pool: st.pools[poolName]}
 	if s.pool == nil {
 		c.decide(l, CauseNoMember, "pool "+poolName)
+		l.carried(poolName, false)
 		c.reset()
 		return
 	}
 	began := time.Now()
 	member := s.connect()
+	l.carried(poolName, member != nil)
 	if member == nil {
 		c.reset()
 		return
@@ -68,11 +72,11 @@ func (c *clientConn) relayTo(st *state, l *listener, poolName string, first []by
 	}
 	c.raw.SetReadTimeout(0)
 	c.raw.Disarm()
-	traffic, err := tcp.Relay(tcp.Peer{Conn: c.raw, Ahead: first}, tcp.Peer{Conn: member.Raw}, s.pool.config.Timeouts.Idle.Std())
-	member.Close()
 	stats := l.live.stats
-	stats.bytesIn.Add(traffic.ToMember)
-	stats.bytesOut.Add(traffic.ToClient)
+	traffic, err := tcp.Relay(
+		tcp.Peer{Conn: c.raw, Ahead: first, Sent: &stats.bytesIn},
+		tcp.Peer{Conn: member.Raw, Sent: &stats.bytesOut}, s.pool.config.Timeouts.Idle.Std())
+	member.Close()
 	if err != nil && !errors.Is(err, tcp.ErrIdle) {
 		c.front.engine.log.Debug("connection failed", "listener", c.front.name, "pool", poolName, "member", s.member.key, "error", err)
 	}

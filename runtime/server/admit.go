@@ -91,6 +91,12 @@ func (c *call) about() control.Subject {
 		resource, op = "token", "list"
 	case c.op.ID == "revokeToken":
 		resource, op = "token/"+c.PathValue("id"), "revoke"
+	case c.op.ID == "seeDrift":
+		resource, op = "drift", "see"
+	case c.op.ID == "acceptDrift":
+		resource, op = "drift", audit.OpAcceptDrift
+	case c.op.ID == "putRunAddresses":
+		resource, op = "addresses/"+c.PathValue("id"), "attach"
 	}
 	return control.Subject{Resource: resource, Op: op}
 }

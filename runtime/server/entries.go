@@ -1,9 +1,11 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"golang.org/x/mod/sumdb/tlog"
@@ -31,25 +33,43 @@ func (s *server) listEntries(c *call) (*answer, error) {
 	values := c.URL.Query()
 	q := control.Query{
 		Resource: values.Get("resource"), Run: values.Get("run"), Ticket: values.Get("ticket"), Actor: values.Get("actor"),
-	}
-	if kind := audit.Type(values.Get("type")); kind != "" {
-		if !slices.Contains(audit.Types, kind) {
-			return nil, badParameter("type", fmt.Sprintf("must be one of %v", api.EntryTypes))
-		}
-		q.Types = []audit.Type{kind}
+		Workspace: values.Get("workspace"), Owner: values.Get("owner"),
 	}
 	var err error
+	if q.Types, err = typesParameter(values.Get("type")); err != nil {
+		return nil, err
+	}
 	if q.Since, err = c.timeParameter("since"); err != nil {
 		return nil, err
 	}
 	if q.Until, err = c.timeParameter("until"); err != nil {
 		return nil, err
 	}
-	return s.entries(c, q)
+	if text := values.Get("text"); len(text) > api.MaxTextLength {
+		return nil, badParameter("text", fmt.Sprintf("has %d bytes; at most %d are allowed", len(text), api.MaxTextLength))
+	}
+	return s.entries(c, q, searchFor(values.Get("text")))
 }
 
-// entries answers a page of a query.
-func (s *server) entries(c *call, q control.Query) (*answer, error) {
+func typesParameter(text string) ([]audit.Type, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var types []audit.Type
+	for word := range strings.SplitSeq(text, ",") {
+		kind := audit.Type(word)
+		if !slices.Contains(audit.Types, kind) {
+			return nil, badParameter("type", fmt.Sprintf("must be one of %v, or several with commas between", api.EntryTypes))
+		}
+		if !slices.Contains(types, kind) {
+			types = append(types, kind)
+		}
+	}
+	return types, nil
+}
+
+// entries answers a page of a query: of what it selects, what a search finds.
+func (s *server) entries(c *call, q control.Query, find *search) (*answer, error) {
 	limit, cursor, err := c.page()
 	if err != nil {
 		return nil, err
@@ -62,40 +82,49 @@ func (s *server) entries(c *call, q control.Query) (*answer, error) {
 		return nil, badParameter("include", "must be "+includePatch+" or "+includeEvidence)
 	}
 	list := api.EntryList{Items: []api.EntryRecord{}}
-	for size := 0; len(list.Items) < limit; {
-		q.Limit = min(limit-len(list.Items), entriesAtOnce)
+	for size := 0; len(list.Items) < limit && size < maxPageBytes && !find.ended(); {
+		q.Limit = find.atOnce(min(limit-len(list.Items), entriesAtOnce))
 		rows, err := s.Log.Entries(c.Context(), q)
 		if err != nil {
 			return nil, err
 		}
-		for i := range rows {
-			row, found := &rows[i], ErasedBody{}
-			if include != "" {
-				row, found = s.whole(c.Context(), row)
+		seen := 0
+		for ; seen < len(rows) && len(list.Items) < limit && size < maxPageBytes; seen++ {
+			row := &rows[seen]
+			q.Before = row.Seq
+			if !find.in(row) {
+				continue
 			}
-			record, err := entryRecord(row, include == includePatch && !row.BodyErased())
+			record, err := s.listed(c.Context(), row, include)
 			if err != nil {
 				return nil, err
 			}
-			record.Body, record.BodyState, record.BodyErasedBy = nil, found.State, found.By
-			if include == includeEvidence {
-				record.Evidence = evidence(row)
-			}
 			list.Items = append(list.Items, record)
-			q.Before = rows[i].Seq
-			if size += len(row.Leaf) + len(row.Body); size >= maxPageBytes {
-				break
-			}
+			size += len(row.Leaf) + len(row.Body)
 		}
-		if q.Before == 0 || len(rows) < q.Limit && size < maxPageBytes {
+		if q.Before == 0 || seen == len(rows) && len(rows) < q.Limit {
 			return ok(list) // the log's beginning, or the last that match
-		}
-		if size >= maxPageBytes {
-			break
 		}
 	}
 	list.Next = strconv.FormatInt(q.Before, 10)
 	return ok(list)
+}
+
+// listed renders an entry for a list, with what is to be included.
+func (s *server) listed(ctx context.Context, row *audit.Row, include string) (api.EntryRecord, error) {
+	found := ErasedBody{}
+	if include != "" {
+		row, found = s.whole(ctx, row)
+	}
+	record, err := entryRecord(row, include == includePatch && !row.BodyErased())
+	if err != nil {
+		return record, err
+	}
+	record.Body, record.BodyState, record.BodyErasedBy = nil, found.State, found.By
+	if include == includeEvidence {
+		record.Evidence = evidence(row)
+	}
+	return record, s.name(ctx, &record)
 }
 
 func (s *server) getEntry(c *call) (*answer, error) {
@@ -111,6 +140,9 @@ func (s *server) getEntry(c *call) (*answer, error) {
 		return nil, noEntry(seq)
 	}
 	record, err := s.record(c.Context(), row)
+	if err == nil {
+		err = s.name(c.Context(), &record)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -170,5 +170,5 @@ func (s *server) objectHistory(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.entries(c, control.Query{Resource: address.String()})
+	return s.entries(c, control.Query{Resource: address.String()}, nil)
 }

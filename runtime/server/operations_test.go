@@ -41,6 +41,7 @@ func TestEveryOperationDoesWhatTheDocumentSays(t *testing.T) {
 	t.Run("tickets", func(t *testing.T) { walkTickets(t, r) })
 	t.Run("runs", func(t *testing.T) { walkRuns(t, r) })
 	t.Run("objects", func(t *testing.T) { walkObjects(t, r) })
+	t.Run("drift", func(t *testing.T) { walkDrift(t, r) })
 
 	var sinks api.SinkList
 	if r.must(t, &sinks, http.MethodGet, "/v1/sinks", nil); sinks.Items == nil || len(sinks.Items) != 0 {
@@ -186,6 +187,10 @@ func walkObjects(t *testing.T, r *rig) {
 		if r.must(t, &history, http.MethodGet, base+"/x/history?include=patch", nil); len(history.Items) != 2 || history.Items[0].Seq != updated.Revision || len(history.Items[0].Patch) == 0 {
 			t.Errorf("%s: history: %+v", b.kind, history)
 		}
+		var blame api.Blame
+		if r.must(t, &blame, http.MethodGet, base+"/x/blame", nil); blame.Revision != updated.Revision || len(blame.Attributes) == 0 || blame.Deleted {
+			t.Errorf("%s: blame: %+v", b.kind, blame)
+		}
 		// What was answered can be sent back, and changes nothing.
 		if b.kind != lb.KindCertificate {
 			var same api.Object
@@ -197,5 +202,17 @@ func walkObjects(t *testing.T, r *rig) {
 	slices.Reverse(bodies)
 	for _, b := range bodies {
 		r.must(t, nil, http.MethodDelete, "/v1/"+b.kind.Plural()+"/x", nil, updating, admin)
+	}
+	var before api.Point
+	for _, e := range r.entries(t, "/v1/pools/x/history") {
+		before.Revision = e.Seq - 1
+	}
+	var state api.State
+	if r.must(t, &state, http.MethodGet, fmt.Sprintf("/v1/state?at=%d&resource=pool", before.Revision+1), nil); len(state.Items) != 1 || state.Items[0].Revision != before.Revision+1 {
+		t.Errorf("state: %+v", state)
+	}
+	var diff api.Diff
+	if r.must(t, &diff, http.MethodGet, fmt.Sprintf("/v1/diff?from=%d&to=%d&limit=10", before.Revision, before.Revision+1), nil); len(diff.Items) != 1 || diff.Items[0].Op != lb.OpCreate || diff.Items[0].Address != "pool/x" {
+		t.Errorf("diff: %+v", diff)
 	}
 }

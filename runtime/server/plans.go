@@ -69,7 +69,7 @@ func (s *server) plan(c *call) (*answer, error) {
 	}
 	return ok(api.Plan{
 		Seq: outcome.Entry.Seq, Op: lb.Op(outcome.Entry.Op), EffectDigest: outcome.Entry.EffectDigest,
-		Patch: patch, Warnings: warnings,
+		Base: outcome.Entry.Base, Patch: patch, Warnings: warnings, Repeated: outcome.Unchanged,
 	})
 }
 

@@ -46,10 +46,7 @@ func (s *server) putRun(c *call) (*answer, error) {
 // checkRun bounds the id and each claim. They are free text, so control
 // characters are refused before they can reach anybody's terminal.
 func checkRun(id string, claims *api.RunClaims) lb.Violations {
-	var vs lb.Violations
-	if id == "" || bounded(id, api.MaxRunIDLength) != id || strings.Contains(id, " ") {
-		vs = append(vs, lb.Violation{Pointer: "/id", Detail: fmt.Sprintf("the id in the path must be 1 to %d printable bytes without spaces", api.MaxRunIDLength)})
-	}
+	vs := checkRunID(id)
 	v := reflect.ValueOf(claims).Elem()
 	for i := range v.NumField() {
 		text := v.Field(i).String()
@@ -67,13 +64,20 @@ func checkRun(id string, claims *api.RunClaims) lb.Violations {
 	return vs
 }
 
+func checkRunID(id string) lb.Violations {
+	if id == "" || bounded(id, api.MaxRunIDLength) != id || strings.Contains(id, " ") {
+		return lb.Violations{{Pointer: "/id", Detail: fmt.Sprintf("the id in the path must be 1 to %d printable bytes without spaces", api.MaxRunIDLength)}}
+	}
+	return nil
+}
+
 func (s *server) getRun(c *call) (*answer, error) {
 	held, err := s.Controller.RunByID(c.Context(), c.PathValue("id"))
 	if err != nil {
 		return nil, err
 	}
 	if held == nil {
-		return nil, api.NewProblem(api.CodeNotFound, fmt.Sprintf("there is no run %.200q", c.PathValue("id")))
+		return nil, noRun(c.PathValue("id"))
 	}
 	run, err := s.run(c.Context(), *held)
 	if err != nil {

@@ -66,13 +66,16 @@ const (
 	decisionTimeout = 20 * time.Second
 )
 
-// server holds what handlers share. It has no state but what bounds strangers.
+// server holds what handlers share. It has no state but what bounds strangers, and what
+// was read.
 type server struct {
 	Options
 	metrics  metrics
 	failures *failures
 	streams  streams
 	tiles    *tiles
+	// addresses are Terraform's.
+	addresses runAddresses
 }
 
 // handler answers one operation. A *api.Problem is answered as it is; any other
@@ -98,7 +101,7 @@ func New(opts Options) http.Handler {
 	if opts.Feed == nil {
 		opts.Feed = &Feed{}
 	}
-	s := &server{Options: opts, metrics: newMetrics(opts.Registry), failures: newFailures(), streams: streams{by: map[string]int{}}, tiles: newTiles(opts.Log)}
+	s := &server{Options: opts, metrics: newMetrics(opts.Registry), failures: newFailures(), streams: streams{by: map[string]int{}}, tiles: newTiles(opts.Log), addresses: runAddresses{by: map[string]map[string]string{}}}
 	mux := http.NewServeMux()
 	for _, op := range api.Operations {
 		switch op.ID {
@@ -139,6 +142,13 @@ var handlers = map[string]handler{
 	"revokeToken":       (*server).revokeToken,
 	"whoami":            (*server).whoami,
 	"listSinks":         (*server).listSinks,
+	"getRunReport":      (*server).getRunReport,
+	"putRunAddresses":   (*server).putRunAddresses,
+	"getState":          (*server).getState,
+	"getDiff":           (*server).getDiff,
+	"listDrift":         (*server).listDrift,
+	"seeDrift":          (*server).seeDrift,
+	"acceptDrift":       (*server).acceptDrift,
 	"openapi":           (*server).openapi,
 	"checkpoint":        (*server).checkpoint,
 	"tile":              (*server).tile,
@@ -158,6 +168,8 @@ func objectHandler(op api.Operation) handler {
 		return (*server).listObjects
 	case op.Path == "/v1/"+op.Kind.Plural()+"/{name}/history":
 		return (*server).objectHistory
+	case op.Path == "/v1/"+op.Kind.Plural()+"/{name}/blame":
+		return (*server).objectBlame
 	}
 	return (*server).getObject
 }

@@ -41,7 +41,7 @@ func makeChange(ctx context.Context, args []string) error {
 		return err
 	}
 	if run := os.Getenv("RUN"); run != "" {
-		claims := api.RunClaims{System: "local", Tool: "terraform", Workspace: "prod", Actor: "ci-bot"}
+		claims := api.RunClaims{System: "local", Tool: "terraform", Workspace: first(os.Getenv("WORKSPACE"), "prod"), Actor: "ci-bot"}
 		if _, err := c.RegisterRun(ctx, run, claims); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -16,12 +17,21 @@ import (
 
 func newHistory(c *cli) *cobra.Command {
 	var q api.EntryQuery
+	var types []string
+	var since, until string
 	cmd := &cobra.Command{
 		Use:   "history [ADDRESS]",
-		Short: "Show what happened to an object, or in a run, under a ticket, by an actor",
+		Short: "Show what happened: to an object, in a run, under a ticket, by an actor, of an owner, at a time",
+		Long: `Show entries of the log, newest first. Filters narrow each other.
+
+--text looks for a part of an entry or its body as recorded, in capitals or not. That
+takes as long as there are entries which the other filters leave: narrow them, or stop
+it, which says how far it came.`,
 		Example: `  auditlb history pool/web
   auditlb history --ticket CHG-1042
-  auditlb history --type reject --limit 20`,
+  auditlb history --type reject --limit 20
+  auditlb history --owner team-web --type apply --since 2026-11-01T00:00:00Z
+  auditlb history --workspace acme/edge --text 10.0.0.7`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
@@ -30,23 +40,39 @@ func newHistory(c *cli) *cobra.Command {
 				}
 				q.Resource = args[0]
 			}
+			if q.Limit < 1 {
+				return usageError{fmt.Errorf("--limit %d must be at least 1", q.Limit)}
+			}
+			var err error
+			if q.Since, err = timeFlag("since", since); err != nil {
+				return err
+			}
+			if q.Until, err = timeFlag("until", until); err != nil {
+				return err
+			}
+			q.Type, q.IncludePatch = strings.Join(types, ","), true
 			cl, err := c.client()
 			if err != nil {
 				return err
 			}
-			q.IncludePatch = true
-			list, err := cl.Entries(cmd.Context(), q)
-			if err != nil {
-				return err
+			list, stopped := findEntries(cmd, cl, q)
+			if list == nil {
+				return stopped
 			}
-			return c.print(cmd, list, func(out io.Writer) { printEntries(out, list, q.Resource == "") })
+			err = c.print(cmd, list, func(out io.Writer) { printEntries(out, list, q.Resource == "") })
+			return errors.Join(err, stopped)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&q.Run, "run", "", "only entries of this run")
 	flags.StringVar(&q.Ticket, "ticket", "", "only entries under this ticket")
 	flags.StringVar(&q.Actor, "actor", "", "only entries by this actor")
-	flags.StringVar(&q.Type, "type", "", "only entries of this type: plan, apply, reject, ticket, run, identity, system")
+	flags.StringVar(&q.Owner, "owner", "", "only entries about objects of this owner")
+	flags.StringVar(&q.Workspace, "workspace", "", "only entries of runs of this workspace")
+	flags.StringSliceVar(&types, "type", nil, "only entries of these types: "+strings.Join(api.EntryTypes, ", "))
+	flags.StringVar(&since, "since", "", "only entries recorded at or after this time, RFC 3339")
+	flags.StringVar(&until, "until", "", "only entries recorded before this time, RFC 3339")
+	flags.StringVar(&q.Text, "text", "", "only entries that have this text in them or in their body")
 	flags.IntVar(&q.Limit, "limit", api.DefaultPageSize, "at most this many entries, newest first")
 	flags.StringVar(&q.Cursor, "cursor", "", "begin after this entry: the last line's seq of the page before")
 	return cmd
@@ -57,6 +83,10 @@ func printEntries(out io.Writer, list *api.EntryList, withResource bool) {
 	if withResource {
 		heading = []string{"SEQ", "TIME", "TYPE", "OP", "RESOURCE", "ACTOR", "TICKET", "RUN", "CHANGE"}
 	}
+	named := slices.ContainsFunc(list.Items, func(e api.EntryRecord) bool { return e.TerraformAddress != "" })
+	if named {
+		heading = slices.Insert(heading, len(heading)-1, "TERRAFORM ADDRESS")
+	}
 	rows := make([][]string, 0, len(list.Items))
 	for i := range list.Items {
 		e := &list.Items[i]
@@ -64,7 +94,11 @@ func printEntries(out io.Writer, list *api.EntryList, withResource bool) {
 		if withResource {
 			row = append(row, dash(e.Resource))
 		}
-		rows = append(rows, append(row, e.Actor.Name, dash(e.Ticket), dash(runID(e.Run)), summary(e)))
+		row = append(row, e.Actor.Name, dash(e.Ticket), dash(runID(e.Run)))
+		if named {
+			row = append(row, dash(e.TerraformAddress))
+		}
+		rows = append(rows, append(row, summary(e)))
 	}
 	columns(out, heading, rows)
 	if slices.ContainsFunc(list.Items, func(e api.EntryRecord) bool { return e.Run != nil && e.Run.Verified }) {
@@ -120,12 +154,13 @@ func newShow(c *cli) *cobra.Command {
 }
 
 func printEntry(out io.Writer, e *api.EntryRecord) {
-	request, run, plan := "", "", ""
+	request, run, plan, workspace := "", "", "", ""
 	if e.Request != nil {
 		request = fmt.Sprintf("%s %s from %s (%s), id %s", e.Request.Method, e.Request.Path, dash(e.Request.SourceIP), dash(e.Request.UserAgent), e.Request.ID)
 	}
 	if e.Run != nil {
 		run = e.Run.ID + map[bool]string{true: " (verified)", false: " (claimed)"}[e.Run.Verified]
+		workspace = e.Run.Workspace
 	}
 	switch {
 	case e.Plan > 0:
@@ -145,6 +180,8 @@ func printEntry(out io.Writer, e *api.EntryRecord) {
 		"time", at(e.Time),
 		"type", e.Type,
 		"resource", e.Resource,
+		"Terraform address", e.TerraformAddress,
+		"owner", e.Owner,
 		"operation", e.Op,
 		"outcome", e.Outcome,
 		"code", e.Code,
@@ -153,6 +190,7 @@ func printEntry(out io.Writer, e *api.EntryRecord) {
 		"ticket", e.Ticket,
 		"emergency", emergency,
 		"run", run,
+		"workspace", workspace,
 		"proved of the run", proved(e.Run),
 		"plan", plan,
 		"base revision", optionalSeq(e.Base),

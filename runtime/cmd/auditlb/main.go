@@ -28,11 +28,15 @@ const (
 	exitUsage    = 2
 	exitRefused  = 3
 	exitMismatch = 4
+	exitDiffers  = 5
 )
 
 // errMismatch means that a verification found something wrong. It has been
 // reported already.
 var errMismatch = errors.New("verification failed")
+
+// errDiffers means that something is not as it should be. It has been shown already.
+var errDiffers = errors.New("differs")
 
 // errRefused means that something would be refused. It has been said already.
 var errRefused = errors.New("would be refused")
@@ -65,6 +69,8 @@ func report(err error) int {
 		return exitOK
 	case errors.Is(err, errMismatch):
 		return exitMismatch
+	case errors.Is(err, errDiffers):
+		return exitDiffers
 	case errors.Is(err, errRefused):
 		return exitFailed
 	case errors.As(err, &problem):
@@ -107,7 +113,7 @@ They call it with the first of these that there is:
   the token that the CI offers (OpenID Connect)
 
 Exit codes: 0 done, 1 failed, 2 called wrongly, 3 refused by auditlb,
-4 verification found a mismatch.`,
+4 verification found a mismatch, 5 something differs (with --exit-code).`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -124,9 +130,10 @@ Exit codes: 0 done, 1 failed, 2 called wrongly, 3 refused by auditlb,
 	root.AddCommand(
 		newServe(), newDev(),
 		newTicket(c), newFreeze(c), newToken(c), newAccess(c),
-		newGet(c), newList(c), newApply(c), newDelete(c), newHistory(c), newShow(c), newRun(c),
+		newGet(c), newList(c), newApply(c), newDelete(c), newHistory(c), newBlame(c), newDiff(c), newState(c), newShow(c), newRun(c),
 		newVerify(c), newCheckpoint(c), newProof(c), newExport(c), newLog(c), newWhoami(c),
 		newSink(c),
+		newDrift(c),
 		newWitness(c),
 		newPolicy(c), newRetention(c),
 	)

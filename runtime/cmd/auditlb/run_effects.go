@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,16 +15,13 @@ import (
 )
 
 func newRunEffects(c *cli) *cobra.Command {
-	var markdown bool
-	cmd := &cobra.Command{
+	return &cobra.Command{
 		Use:   "effects RUN",
 		Short: "Show what a run has planned, to be read before it is approved",
 		Long: `Show the newest plan of each operation of a run with its difference: what a ticket
-would cover that is opened with --run. With --markdown it is ready to be posted as a
-comment on a pull request.`,
-		Example: `  auditlb run effects github/acme/infra/123/1
-  auditlb run effects github/acme/infra/123/1 --markdown | gh pr comment 42 --body-file -`,
-		Args: exactly(1, "one run's id"),
+would cover that is opened with --run.`,
+		Example: `  auditlb run effects github/acme/infra/123/1`,
+		Args:    exactly(1, "one run's id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cl, err := c.client()
 			if err != nil {
@@ -36,10 +32,6 @@ comment on a pull request.`,
 				return err
 			}
 			return c.print(cmd, effects, func(out io.Writer) {
-				if markdown {
-					printMarkdown(out, args[0], effects, warnings)
-					return
-				}
 				printEffects(out, effects)
 				fmt.Fprintf(out, "\n%s\n", counted(effects))
 				for _, w := range warnings {
@@ -48,8 +40,6 @@ comment on a pull request.`,
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&markdown, "markdown", false, "write Markdown, for a comment on a pull request")
-	return cmd
 }
 
 // plannedEffects returns the newest plan of each operation on each object of a
@@ -108,32 +98,4 @@ func counted(effects []api.TicketEffect) string {
 		ops[string(e.Op)]++
 	}
 	return fmt.Sprintf("%d to create, %d to update, %d to delete", ops["create"], ops["update"], ops["delete"])
-}
-
-// printMarkdown writes effects as a comment. Differences stand in fenced blocks
-// whose fence is longer than any in them, so that no value breaks out.
-func printMarkdown(out io.Writer, run string, effects []api.TicketEffect, warnings []string) {
-	fmt.Fprintf(out, "### auditlb: %s\n\nPlanned in run `%s`.\n", counted(effects), strings.ReplaceAll(run, "`", "'"))
-	for _, w := range warnings {
-		fmt.Fprintf(out, "\n> **Warning** %s\n", strings.ReplaceAll(w, "\n", " "))
-	}
-	for _, e := range effects {
-		var diff strings.Builder
-		printPatch(&diff, e.Patch)
-		if gone := notShown(&e); gone != "" {
-			fmt.Fprintf(&diff, "  ! %s\n", gone)
-		}
-		for _, u := range e.Unknown {
-			fmt.Fprintf(&diff, "  ! %s: not known when planned, may become anything\n", attributePath(u))
-		}
-		fence := "```"
-		for strings.Contains(diff.String(), fence) {
-			fence += "`"
-		}
-		fmt.Fprintf(out, "\n**%s `%s`**\n\n%sdiff\n", e.Op, e.Address, fence)
-		for line := range strings.Lines(diff.String()) {
-			fmt.Fprint(out, strings.TrimPrefix(line, "  "))
-		}
-		fmt.Fprintln(out, fence)
-	}
 }

@@ -15,6 +15,7 @@ import (
 type flow struct {
 	from  Side
 	moved int64 // written by the goroutine that runs the flow, and read when it has ended
+	sent  *atomic.Int64
 
 	// What the watch goes by. They are written only when they change: both
 	// directions' share a cache line.
@@ -25,6 +26,9 @@ type flow struct {
 
 // progress is told of every move and, with 0, of every wait for the receiver.
 func (f *flow) progress(moved int) {
+	if moved > 0 && f.sent != nil {
+		f.sent.Add(int64(moved))
+	}
 	// Active first: whoever sees blocked has seen or will see that something came.
 	if !f.active.Load() {
 		f.active.Store(true)
@@ -88,10 +92,12 @@ func (f *flow) write(to net.Conn, b []byte) error {
 	f.progress(0)
 	n, err := to.Write(b)
 	f.moved += int64(n)
+	if n > 0 {
+		f.progress(n)
+	}
 	if err != nil {
 		return &splice.WriteError{Err: err}
 	}
-	f.progress(n)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -37,6 +38,9 @@ type Peer struct {
 	Conn net.Conn
 	// Ahead is what was read from Conn before; it is delivered first.
 	Ahead []byte
+	// Sent counts, while it happens, the bytes from Conn that the other side took. Nil:
+	// nobody counts.
+	Sent *atomic.Int64
 }
 
 // Traffic is how many bytes each side took.
@@ -85,7 +89,7 @@ func Relay(client, member Peer, idle time.Duration) (Traffic, error) {
 	defer member.Conn.Close()
 	r := &relay{peers: [2]Peer{client, member}, idle: idle, halves: 2}
 	for side, p := range r.peers {
-		r.flows[side].from = Side(side)
+		r.flows[side].from, r.flows[side].sent = Side(side), p.Sent
 		r.sockets[side] = raw(p.Conn)
 		p.Conn.SetDeadline(time.Time{})
 	}

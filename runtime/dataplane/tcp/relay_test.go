@@ -90,7 +90,7 @@ func TestWhatWasReadAheadIsDeliveredFirst(t *testing.T) {
 			member, memberConn := pair(t)
 			done := make(chan outcome, 1)
 			go func() {
-				traffic, err := Relay(Peer{clientConn, []byte("a question ")}, Peer{memberConn, []byte("an early ")}, patience)
+				traffic, err := Relay(Peer{Conn: clientConn, Ahead: []byte("a question ")}, Peer{Conn: memberConn, Ahead: []byte("an early ")}, patience)
 				done <- outcome{traffic, err}
 			}()
 			go say(t, client, []byte("in two parts"))

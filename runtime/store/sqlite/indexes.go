@@ -17,7 +17,9 @@ var probes = []struct{ table, found string }{
 	{"entry", `EXISTS (SELECT 1 FROM entry i INDEXED BY entry_resource WHERE i.resource = t.resource AND i.seq = t.seq)
 		AND EXISTS (SELECT 1 FROM entry i INDEXED BY entry_changeset WHERE i.changeset = t.changeset AND i.seq = t.seq)
 		AND EXISTS (SELECT 1 FROM entry i INDEXED BY entry_type WHERE i.type = t.type AND i.seq = t.seq)
-		AND (t.type <> 0 OR EXISTS (SELECT 1 FROM entry i INDEXED BY entry_plan WHERE i.resource = t.resource AND i.type = 0 AND i.seq = t.seq))`},
+		AND (t.type <> 0 OR EXISTS (SELECT 1 FROM entry i INDEXED BY entry_plan WHERE i.resource = t.resource AND i.type = 0 AND i.seq = t.seq))
+		AND (t.refused <> 0 OR NOT ` + manages("t") + ` OR EXISTS (SELECT 1 FROM changeset c WHERE c.id = t.changeset AND (c.workspace = ''
+			OR EXISTS (SELECT 1 FROM managed m WHERE m.workspace = c.workspace AND m.resource = t.resource AND m.seq >= t.seq))))`},
 	{"plan", `EXISTS (SELECT 1 FROM plan i INDEXED BY plan_effect WHERE i.effect = t.effect AND i.seq = t.seq)
 		AND EXISTS (SELECT 1 FROM entry e WHERE e.seq = t.seq)`},
 }
@@ -49,7 +51,7 @@ func (r *Reader) CheckIndexes(ctx context.Context) (findings []audit.Finding, er
 		find(-1, "the database has other tables, indexes or triggers than auditlb makes: they were edited")
 		return findings, err // the queries that follow may mean something else
 	}
-	for _, table := range []string{"resource", "changeset", "current", "meta", "secret", "answered"} {
+	for _, table := range []string{"resource", "changeset", "managed", "current", "meta", "secret", "answered"} {
 		said, err := texts(ctx, r.db, "PRAGMA integrity_check("+table+")")
 		if err != nil {
 			return nil, err
@@ -64,6 +66,13 @@ func (r *Reader) CheckIndexes(ctx context.Context) (findings []audit.Finding, er
 		}); err != nil {
 			return nil, err
 		}
+	}
+	strays, err := r.strayManaged(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, seq := range strays {
+		find(seq, "the table managed leads to it, and its workspace does not manage that object by it")
 	}
 	for _, s := range surplus {
 		var n sql.NullInt64

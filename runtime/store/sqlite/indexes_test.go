@@ -37,7 +37,15 @@ func TestWhatAnIndexHidesIsFound(t *testing.T) {
 	log.Create(t, id, "pool/web", controltest.Numbered(1)) // 3
 	log.Update(t, id, "pool/web", controltest.Numbered(2))
 	log.Update(t, id, "pool/web", controltest.Numbered(3))
-	o, err := log.Plan(t.Context(), controltest.By(""), control.Plan{Address: controltest.Address(t, "pool/web"), Op: lb.OpDelete})
+	run := controltest.By(id)
+	run.Run = "run-1"
+	o, err := log.RegisterRun(t.Context(), run, run.Run, map[string]string{"system": "test", "workspace": "edge"})
+	controltest.Accepted(t, o, err)
+	o, err = log.Put(t.Context(), run, controltest.PutOf(t, "pool/web", controltest.Numbered(4), control.Precondition{Exists: true})) // 7
+	controltest.Accepted(t, o, err)
+	o, err = log.SeeDrift(t.Context(), run, &control.Drift{Address: controltest.Address(t, "pool/web"), Workspace: "edge", Kind: audit.DriftImported})
+	controltest.Accepted(t, o, err) // 8
+	o, err = log.Plan(t.Context(), controltest.By(""), control.Plan{Address: controltest.Address(t, "pool/web"), Op: lb.OpDelete})
 	controltest.Accepted(t, o, err)
 	log.Close()
 	store.Close()
@@ -54,11 +62,16 @@ func TestWhatAnIndexHidesIsFound(t *testing.T) {
 		{"by object", pretend("entry_resource", "entry (resource, seq) WHERE seq <> 3", "entry (resource, seq)"), "queries don't find it", 3},
 		{"by ticket", pretend("entry_changeset", "entry (changeset, seq) WHERE seq <> 3", "entry (changeset, seq)"), "queries don't find it", 3},
 		{"by type", pretend("entry_type", "entry (type, seq) WHERE seq <> 4", "entry (type, seq)"), "queries don't find it", 4},
-		{"a plan", pretend("entry_plan", "entry (resource, type, seq) WHERE type = 9", "entry (resource, type, seq) WHERE type = 0"), "queries don't find it", 6},
-		{"a plan by its effect", pretend("plan_effect", "plan (effect, seq) WHERE seq < 0", "plan (effect, seq)"), "queries don't find it", 6},
+		{"a plan", pretend("entry_plan", "entry (resource, type, seq) WHERE type = 9", "entry (resource, type, seq) WHERE type = 0"), "queries don't find it", 9},
+		{"a plan by its effect", pretend("plan_effect", "plan (effect, seq) WHERE seq < 8", "plan (effect, seq)"), "queries don't find it", 8},
 		{"a ticket", pretend("changeset_ticket", "changeset (ticket) WHERE ticket = 'x'", "changeset (ticket) WHERE ticket <> ''"), "contradict each other", -1},
+		{"a managed object", pretend("managed_resource", "managed (resource) WHERE seq < 0", "managed (resource)"), "contradict each other", -1},
+		{"that a workspace manages it", []string{"DELETE FROM managed"}, "queries don't find it", 7},
+		{"that a workspace imported it", []string{"UPDATE managed SET seq = 7"}, "queries don't find it", 8},
+		{"by which entry it manages it", []string{"UPDATE managed SET seq = 9"}, "does not manage that object by it", 9},
+		{"who manages it", []string{"INSERT INTO managed SELECT 'core', resource, 5 FROM managed"}, "does not manage that object by it", 5},
 		{"another object's", pretend("entry_resource", "entry (resource + 1, seq)", "entry (resource, seq)"), "queries don't find it", 0},
-		{"a plan without an entry", []string{"INSERT INTO plan SELECT 9000000000, effect FROM plan"}, "queries don't find it", 9_000_000_000},
+		{"a plan without an entry", []string{"INSERT INTO plan SELECT 9000000000, max(effect) FROM plan"}, "queries don't find it", 9_000_000_000},
 		{"a trigger", []string{"CREATE TRIGGER t AFTER INSERT ON entry BEGIN DELETE FROM answered; END"}, "other tables, indexes or triggers", -1},
 		{"a plain partial index", []string{"DROP INDEX entry_resource", "CREATE INDEX entry_resource ON entry (resource, seq) WHERE seq <> 3"}, "other tables, indexes or triggers", -1},
 	} {

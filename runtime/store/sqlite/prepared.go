@@ -18,6 +18,7 @@ const (
 	sqlPutEntry     = "INSERT INTO entry (seq, ts, type, refused, changeset, resource, leaf, salt, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	sqlEraseBody    = "UPDATE entry SET salt = x'', body = x'' WHERE seq = ? AND length(salt) > 0 AND NOT EXISTS (SELECT 1 FROM current WHERE current.seq = entry.seq)"
 	sqlPutPlan      = "INSERT INTO plan (seq, effect) VALUES (?, ?)"
+	sqlPutManaged   = "INSERT INTO managed (workspace, resource, seq) VALUES (?, ?, ?) ON CONFLICT (workspace, resource) DO UPDATE SET seq = excluded.seq"
 	sqlPutHash      = "INSERT INTO hash (idx, hash) VALUES (?, ?)"
 	sqlPutState     = "INSERT INTO current (resource, seq, state) VALUES (?, ?, ?) ON CONFLICT (resource) DO UPDATE SET seq = excluded.seq, state = excluded.state"
 	sqlPutSecret    = "INSERT INTO secret (id, sealed) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed"
@@ -37,7 +38,7 @@ type prepared map[string]*sql.Stmt
 func prepare(ctx context.Context, db *sql.DB) (prepared, error) {
 	p := prepared{}
 	for _, query := range []string{
-		sqlHead, sqlState, sqlEntry, sqlAnswered, sqlPlanOf, sqlPlanOfRun, sqlPutEntry, sqlPutPlan, sqlPutHash, sqlPutState,
+		sqlHead, sqlState, sqlEntry, sqlAnswered, sqlPlanOf, sqlPlanOfRun, sqlPutEntry, sqlPutPlan, sqlPutManaged, sqlPutHash, sqlPutState,
 		sqlPutSecret, sqlDropSecret, sqlPutAnswered, sqlDropAnswered, sqlPutHead, sqlEraseBody, sqlResource, sqlPutResource, sqlChangeset, sqlPutChangeset,
 	} {
 		stmt, err := db.PrepareContext(ctx, query)

@@ -59,6 +59,15 @@ CREATE TABLE plan (
 ) STRICT;
 CREATE INDEX plan_effect ON plan (effect, seq);
 
+-- The newest entry by which a run of a workspace changed or imported an object.
+CREATE TABLE managed (
+	workspace TEXT    NOT NULL,
+	resource  INTEGER NOT NULL REFERENCES resource (id),
+	seq       INTEGER NOT NULL REFERENCES entry (seq),
+	PRIMARY KEY (workspace, resource)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX managed_resource ON managed (resource);
+
 -- Every hash of the tree, at its place in tlog.StoredHashIndex.
 CREATE TABLE hash (
 	idx  INTEGER PRIMARY KEY,

@@ -118,7 +118,7 @@ func (t *transaction) PlanOf(ctx context.Context, effect, run string) (int64, bo
 // Append implements control.Tx.
 func (t *transaction) Append(ctx context.Context, a control.Appendix) error {
 	for _, step := range []func(context.Context, control.Appendix) error{
-		t.appendEntries, t.appendHashes, t.foldStates, t.keepSecrets, t.keepAnswered, t.eraseBodies,
+		t.appendEntries, t.keepManaged, t.appendHashes, t.foldStates, t.keepSecrets, t.keepAnswered, t.eraseBodies,
 	} {
 		if err := step(ctx, a); err != nil {
 			return classify(err)
@@ -169,6 +169,19 @@ func (t *transaction) appendEntries(ctx context.Context, a control.Appendix) err
 	}
 	return each(ctx, t, plans, sqlPutPlan, func(r audit.Record) ([]any, error) {
 		return []any{r.Entry.Seq, r.Entry.EffectDigest}, nil
+	})
+}
+
+func (t *transaction) keepManaged(ctx context.Context, a control.Appendix) error {
+	var managing []audit.Record
+	for _, r := range a.Records {
+		if r.Entry.Manages() {
+			managing = append(managing, r)
+		}
+	}
+	return each(ctx, t, managing, sqlPutManaged, func(r audit.Record) ([]any, error) {
+		resource, err := t.resource(ctx, r.Entry.Resource)
+		return []any{r.Entry.WorkspaceName(), resource, r.Entry.Seq}, err
 	})
 }
 

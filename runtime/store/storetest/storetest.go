@@ -36,6 +36,8 @@ func Run(t *testing.T, open Open) {
 		{"times at their edges", (*suite).times},
 		{"counts by run", (*suite).counts},
 		{"usage of tickets", (*suite).usage},
+		{"who manages what", (*suite).managed},
+		{"changes of objects", (*suite).changes},
 		{"last uses of credentials", (*suite).lastUses},
 		{"values kept beside the log", (*suite).kept},
 		{"no orphans", (*suite).orphans},

@@ -1,0 +1,61 @@
+package console
+
+import (
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
+)
+
+// Bounds that tests hold the console to.
+const (
+	IdleTimeout       = idleTimeout
+	Lifetime          = lifetime
+	MaxSessions       = maxSessions
+	MaxOwnSessions    = maxOwnSessions
+	MaxSessionStreams = maxSessionStreams
+	MaxFormBytes      = maxFormBytes
+	Policy            = policy
+)
+
+// Paths lists the patterns of all pages that can be shown.
+func Paths() []string {
+	var out []string
+	for _, p := range pages {
+		if p.show != nil {
+			out = append(out, root+p.path)
+		}
+	}
+	return out
+}
+
+// Compared are the rows of a difference, each as mark, attribute, before and after.
+func Compared(before, after string) ([][4]string, error) {
+	value := func(s string) jsontext.Value {
+		if s == "" {
+			return nil
+		}
+		return jsontext.Value(s)
+	}
+	d, err := compare(value(before), value(after))
+	var out [][4]string
+	for _, r := range d.Rows {
+		out = append(out, [4]string{r.Mark, r.Path, r.Before, r.After})
+	}
+	return out, err
+}
+
+// Sessions are everybody's.
+type Sessions struct{ s *sessions }
+
+// NewSessions holds nobody's yet.
+func NewSessions(now func() time.Time) Sessions { return Sessions{newSessions(now)} }
+
+// Begin begins one and returns its cookie.
+func (s Sessions) Begin(name string) string {
+	return s.s.begin(&session{who: api.Identity{Actor: api.Actor{Name: name}}})
+}
+
+// Alive reports whether one goes on.
+func (s Sessions) Alive(cookie string) bool { return s.s.find(cookie, false) != nil }

@@ -1,0 +1,327 @@
+package console_test
+
+import (
+	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"math/big"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/console"
+)
+
+func TestSigningInGivesACookieThatNobodyKnewBefore(t *testing.T) {
+	r := newRig(t)
+	b := newBrowser(t, r.URL, nil)
+	before := strings.Repeat("A", 43)
+	u, _ := url.Parse(r.URL)
+	b.client.Jar.SetCookies(u, []*http.Cookie{{Name: "auditlb-console", Value: before, Path: "/"}})
+	b.signIn("token-of-vera")
+	first := b.cookie()
+	if first == before || first == "" {
+		t.Fatalf("the cookie from before signing in is that of the session: %q", first)
+	}
+	b.signIn("token-of-olivia")
+	if b.cookie() == first {
+		t.Error("signing in again kept the cookie")
+	}
+	for name, cookie := range map[string]string{"the planted cookie": before, "the cookie of the session before": first} {
+		thief := newBrowser(t, r.URL, nil)
+		thief.client.Jar.SetCookies(u, []*http.Cookie{{Name: "auditlb-console", Value: cookie, Path: "/"}})
+		if thief.signedIn() {
+			t.Errorf("%s is good for a session", name)
+		}
+	}
+}
+
+func TestACookieIsKeptFromScriptsAndFromOtherSites(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		secure bool
+		start  []func(*httptest.Server)
+	}{
+		{"over HTTP", false, nil},
+		{"over TLS", true, []func(*httptest.Server){(*httptest.Server).StartTLS}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, tt.start...)
+			b := newBrowser(t, r.URL, &tls.Config{InsecureSkipVerify: true})
+			b.signIn("token-of-vera")
+			b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+			p := b.post("/console/sign-in", "token", "token-of-vera")
+			found := false
+			for _, c := range p.Cookies() {
+				if !strings.HasSuffix(c.Name, "auditlb-console") {
+					continue
+				}
+				found = true
+				if !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || c.Secure != tt.secure || strings.HasPrefix(c.Name, "__Host-") != tt.secure {
+					t.Errorf("the cookie is %+v", c)
+				}
+				if strings.Contains(c.Value, "vera") || len(c.Value) != 43 {
+					t.Errorf("the cookie is not 256 random bits: %q", c.Value)
+				}
+			}
+			if !found {
+				t.Errorf("no cookie was set: %v", p.Header)
+			}
+		})
+	}
+}
+
+func TestASessionEnds(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		// steps are how long nobody does anything, before a page is asked for.
+		steps []time.Duration
+		alive bool
+	}{
+		{"in use", []time.Duration{59 * time.Minute, 59 * time.Minute, 59 * time.Minute}, true},
+		{"idle", []time.Duration{console.IdleTimeout}, false},
+		{"in use for 12 hours", slices.Repeat([]time.Duration{50 * time.Minute}, 15), false},
+		{"in use for a little less", slices.Repeat([]time.Duration{50 * time.Minute}, 14), true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t)
+			b := newBrowser(t, r.URL, nil).signIn("token-of-vera")
+			alive := true
+			for _, d := range tt.steps {
+				r.pass(d)
+				alive = b.signedIn()
+			}
+			if alive != tt.alive {
+				t.Errorf("alive = %t, want %t", alive, tt.alive)
+			}
+		})
+	}
+	t.Run("when the session of the API does", func(t *testing.T) {
+		r := newRig(t)
+		b := newBrowser(t, r.URL, nil).signIn("head.claims.signature") // the stub's lasts two hours
+		for range 3 {
+			r.pass(39 * time.Minute)
+			if !b.signedIn() {
+				t.Fatal("ended early")
+			}
+		}
+		r.pass(4 * time.Minute)
+		if b.signedIn() {
+			t.Error("goes on after it")
+		}
+	})
+	t.Run("though a script goes on asking", func(t *testing.T) {
+		r := newRig(t)
+		b := newBrowser(t, r.URL, nil).signIn("token-of-vera")
+		for range 7 {
+			r.pass(10 * time.Minute)
+			b.get("/console/?fragment=rows")
+		}
+		if b.signedIn() {
+			t.Error("a page that is left open keeps a session alive")
+		}
+	})
+	t.Run("when the API no longer knows the credential", func(t *testing.T) {
+		r := newRig(t)
+		b := newBrowser(t, r.URL, nil).signIn("token-of-vera")
+		r.stub.mu.Lock()
+		r.answer = func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusUnauthorized)
+			fmt.Fprint(w, `{"code":"unauthenticated","detail":"revoked"}`)
+		}
+		r.stub.mu.Unlock()
+		if b.signedIn() {
+			t.Error("goes on")
+		}
+		r.stub.mu.Lock()
+		r.answer = nil
+		r.stub.mu.Unlock()
+		if b.signedIn() {
+			t.Error("the session was kept")
+		}
+	})
+}
+
+func TestSigningOutEndsTheSessionAndItsStreams(t *testing.T) {
+	r := newRig(t)
+	b := newBrowser(t, r.URL, nil).signIn("token-of-vera")
+	cookie := b.cookie()
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, r.URL+"/console/live", nil)
+	resp, err := b.client.Do(req)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("no stream: %v %v", resp, err)
+	}
+	defer resp.Body.Close()
+	stream := bufio.NewReader(resp.Body)
+	if line, err := stream.ReadString('\n'); err != nil || line == "" {
+		t.Fatalf("nothing comes: %q %v", line, err)
+	}
+	b.post("/console/sign-out")
+	for {
+		if _, err := stream.ReadString('\n'); err != nil {
+			break // it ended; the test would time out otherwise
+		}
+	}
+	if b.signedIn() {
+		t.Error("still signed in")
+	}
+	u, _ := url.Parse(r.URL)
+	b.client.Jar.SetCookies(u, []*http.Cookie{{Name: "auditlb-console", Value: cookie, Path: "/"}})
+	if b.signedIn() {
+		t.Error("the cookie is still good")
+	}
+}
+
+func TestSessionsAreBounded(t *testing.T) {
+	r := newRig(t)
+	first := newBrowser(t, r.URL, nil).signIn("token-of-vera")
+	other := newBrowser(t, r.URL, nil).signIn("token-of-olivia")
+	again := newBrowser(t, r.URL, nil)
+	for range console.MaxOwnSessions {
+		again.client.Jar, _ = cookiejar.New(nil)
+		r.pass(time.Second)
+		again.signIn("token-of-vera")
+	}
+	if first.signedIn() {
+		t.Errorf("one actor has more than %d sessions", console.MaxOwnSessions)
+	}
+	if !other.signedIn() {
+		t.Error("somebody else's session made room for them")
+	}
+	if !again.signedIn() {
+		t.Error("the newest session has ended")
+	}
+	t.Run("all together", func(t *testing.T) {
+		now := began
+		all := console.NewSessions(func() time.Time { return now })
+		oldest := all.Begin("a")
+		now = now.Add(time.Second)
+		second := all.Begin("b")
+		for i := range console.MaxSessions - 1 {
+			now = now.Add(time.Second)
+			all.Begin(fmt.Sprint(i))
+		}
+		if all.Alive(oldest) || !all.Alive(second) {
+			t.Errorf("of %d sessions the one that was idle for longest did not make room", console.MaxSessions)
+		}
+	})
+}
+
+func TestTheStreamsOfASessionAreBounded(t *testing.T) {
+	r := newRig(t)
+	b := newBrowser(t, r.URL, nil).signIn("token-of-vera")
+	for i := range console.MaxSessionStreams + 1 {
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, r.URL+"/console/live", nil)
+		resp, err := b.client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		want := http.StatusOK
+		if i == console.MaxSessionStreams {
+			want = http.StatusTooManyRequests
+		}
+		if resp.StatusCode != want {
+			t.Errorf("stream %d: %d, want %d", i, resp.StatusCode, want)
+		}
+	}
+}
+
+func TestAStrangerIsLedToWhereTheyWantedToGo(t *testing.T) {
+	r := newRig(t)
+	for path, want := range map[string]string{
+		"/console/runs?cursor=7":                   "/console/runs?cursor=7",
+		"/console/sign-in?next=//evil.example/":    "/console/",
+		"/console/sign-in?next=https://evil.exam/": "/console/",
+		"/console/sign-in?next=/v1/entries":        "/console/",
+		`/console/sign-in?next=/console/\..\..`:    "/console/",
+	} {
+		b := newBrowser(t, r.URL, nil)
+		p := b.send(http.MethodGet, path, nil)
+		next := ""
+		if _, rest, ok := strings.Cut(p.body, `name="next" value="`); ok {
+			next, _, _ = strings.Cut(rest, `"`)
+		}
+		p = b.post("/console/sign-in", "token", "token-of-vera", "next", strings.ReplaceAll(next, "&amp;", "&"))
+		if got := p.Request.URL.RequestURI(); got != want || p.Request.URL.Host != strings.TrimPrefix(r.URL, "http://") {
+			t.Errorf("%s leads to %s, want %s", path, p.Request.URL, want)
+		}
+		p = b.post("/console/sign-in", "token", "token-of-vera", "next", strings.TrimPrefix(path, "/console/sign-in?next="))
+		if got := p.Request.URL.RequestURI(); got != want {
+			t.Errorf("the form leads to %s, want %s", p.Request.URL, want)
+		}
+	}
+}
+
+func TestAClientCertificateSignsInByItself(t *testing.T) {
+	r := newRig(t, func(s *httptest.Server) {
+		s.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: x509.NewCertPool()}
+		for _, name := range []string{"vera", "olivia"} {
+			s.TLS.ClientCAs.AddCert(certificate(t, name).Leaf)
+		}
+		s.StartTLS()
+	})
+	as := func(name string) *browser {
+		return newBrowser(t, r.URL, &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{certificate(t, name)}})
+	}
+	vera := as("vera")
+	if p := vera.get("/console/runs"); p.Request.URL.Path != "/console/runs" || !strings.Contains(p.body, `id="whoami"`) || !strings.Contains(p.body, ">vera<") {
+		t.Fatalf("not signed in: %s\n%s", p.Request.URL, p.body)
+	}
+	cookie := vera.cookie()
+	if !vera.signedIn() || vera.cookie() != cookie {
+		t.Error("each page begins another session")
+	}
+	// Whoever has the cookie has not got the key.
+	olivia := as("olivia")
+	u, _ := url.Parse(r.URL)
+	olivia.client.Jar.SetCookies(u, []*http.Cookie{{Name: "__Host-auditlb-console", Value: cookie, Path: "/", Secure: true}})
+	if p := olivia.get("/console/runs"); strings.Contains(p.body, ">vera<") {
+		t.Error("a cookie is good without the certificate that it stands for")
+	}
+	if p := vera.post("/console/sign-out"); p.Request.URL.Path != "/console/sign-in" || !strings.Contains(p.body, "CN=vera") {
+		t.Errorf("signing out leads to %s", p.Request.URL)
+	}
+	if p := vera.post("/console/sign-in", "certificate", "1"); p.Request.URL.Path != "/console/" {
+		t.Errorf("signing in with the certificate leads to %s", p.Request.URL)
+	}
+}
+
+var certificates = map[string]tls.Certificate{}
+
+// certificate makes a client certificate for a name, once.
+func certificate(t *testing.T, name string) tls.Certificate {
+	t.Helper()
+	if c, ok := certificates[name]; ok {
+		return c
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificates[name] = tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+	return certificates[name]
+}
