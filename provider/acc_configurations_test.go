@@ -16,8 +16,6 @@ import (
 type configuration struct {
 	name     string
 	resource string
-	// needs are objects that must be there.
-	needs string
 	// least and most are the resource's attributes besides name and owner.
 	least, most string
 	// others are tried in between.
@@ -28,7 +26,21 @@ type configuration struct {
 	ignoreOnImport []string
 }
 
-func configurations(t *testing.T) []configuration {
+// label is what the resource and its object are called.
+func (c *configuration) label() string { return strings.ReplaceAll(c.name, " ", "-") }
+
+// at is the resource's address in Terraform, and address the object's.
+func (c *configuration) at() string      { return c.resource + "." + c.label() }
+func (c *configuration) address() string { return strings.TrimPrefix(c.resource, "auditlb_") + "/" + c.label() }
+
+// block is the resource with attributes.
+func (c *configuration) block(attributes string) string {
+	return fmt.Sprintf("resource %q %q {\n name = %q\n owner = \"edge\"\n%s\n}\n", c.resource, c.label(), c.label(), attributes)
+}
+
+// configurations are those of every kind, and what they refer to. They don't get in each
+// other's way, so that one run of terraform takes all of them.
+func configurations(t *testing.T) (all []configuration, needs string) {
 	chain, key := acctest.KeyPair(t, "app.example.com", "WWW.example.com")
 	otherChain, otherKey := acctest.KeyPair(t, "other.example.com")
 	pem := func(s string) string { return "<<-EOT\n" + s + "EOT\n" }
@@ -39,11 +51,11 @@ func configurations(t *testing.T) []configuration {
 	pool := "resource \"auditlb_pool\" \"p\" {\n name = \"p\"\n owner = \"edge\"\n}\n"
 	port, httpsPort := acctest.FreePort(t), acctest.FreePort(t)
 	listener := fmt.Sprintf("resource \"auditlb_listener\" \"l\" {\n name = \"l\"\n owner = \"edge\"\n address = \"127.0.0.1\"\n port = %d\n}\n", acctest.FreePort(t))
-	tcpPool := strings.Replace(pool, "owner", "protocol = \"tcp\"\n owner", 1)
-	passthrough := strings.Replace(listener, "owner", "protocol = \"tls_passthrough\"\n owner", 1)
+	tcpPool := "resource \"auditlb_pool\" \"tcp\" {\n name = \"tcp\"\n owner = \"edge\"\n protocol = \"tcp\"\n}\n"
+	passthrough := fmt.Sprintf("resource \"auditlb_listener\" \"names\" {\n name = \"names\"\n owner = \"edge\"\n address = \"127.0.0.1\"\n port = %d\n protocol = \"tls_passthrough\"\n}\n", acctest.FreePort(t))
 	return []configuration{
 		{
-			name: "pool", resource: "auditlb_pool", needs: certs,
+			name: "pool", resource: "auditlb_pool",
 			most: `
 				labels       = { team = "edge", empty = "" }
 				http_version = "2"
@@ -139,7 +151,7 @@ func configurations(t *testing.T) []configuration {
 			ignoreOnImport: []string{"labels.%", "members.%", "health_check.host", "timeouts.idle"},
 		},
 		{
-			name: "listener", resource: "auditlb_listener", needs: certs + pool,
+			name: "listener", resource: "auditlb_listener",
 			least: fmt.Sprintf("address = \"127.0.0.1\"\nport = %d", port),
 			most: fmt.Sprintf(`
 				labels              = { a = "b" }
@@ -188,7 +200,7 @@ func configurations(t *testing.T) []configuration {
 			ignoreOnImport: []string{"timeouts.request_header", "timeouts.request_body", "timeouts.idle", "trusted_proxies", "allowed_cidrs"},
 		},
 		{
-			name: "route", resource: "auditlb_route", needs: pool + listener,
+			name: "route", resource: "auditlb_route",
 			least: "listener = auditlb_listener.l.name\naction = { forward = { (auditlb_pool.p.name) = {} } }",
 			most: `
 				labels   = { a = "b" }
@@ -248,9 +260,9 @@ func configurations(t *testing.T) []configuration {
 			ignoreOnImport: []string{"match.hosts", "action.rewrite.host", "request_headers.remove", "timeouts.response", "timeouts.request"},
 		},
 		{
-			name: "route of names", resource: "auditlb_route", needs: tcpPool + passthrough,
-			least:     "listener = auditlb_listener.l.name\naction = { forward = { (auditlb_pool.p.name) = {} } }",
-			most:      "listener = auditlb_listener.l.name\nmatch = { hosts = [\"vault.example.com\"] }\naction = { forward = { (auditlb_pool.p.name) = { weight = 2 } } }",
+			name: "route of names", resource: "auditlb_route",
+			least:     "listener = auditlb_listener.names.name\naction = { forward = { (auditlb_pool.tcp.name) = {} } }",
+			most:      "listener = auditlb_listener.names.name\nmatch = { hosts = [\"vault.example.com\"] }\naction = { forward = { (auditlb_pool.tcp.name) = { weight = 2 } } }",
 			mostState: map[string]knownvalue.Check{"match": knownvalue.ObjectPartial(map[string]knownvalue.Check{"hosts": knownvalue.SetSizeExact(1)})},
 		},
 		{
@@ -264,5 +276,5 @@ func configurations(t *testing.T) []configuration {
 			},
 			mostState: map[string]knownvalue.Check{"private_key_wo_version": knownvalue.Int64Exact(2)},
 		},
-	}
+	}, certs + pool + listener + tcpPool + passthrough
 }

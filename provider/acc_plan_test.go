@@ -310,7 +310,10 @@ func TestAccDataSourcesReadTheLog(t *testing.T) {
 			Config: rt.Provider("run", "run-1") + poolWeb(2) + fmt.Sprintf(`
 data "auditlb_history" "web" {
   resource   = auditlb_pool.web.id
-  type       = "apply"
+  types      = ["apply", "reject"]
+  owner      = "edge"
+  text       = "WEIGHT"
+  since      = "2020-01-01T00:00:00Z"
   limit      = 1
   depends_on = [auditlb_pool.web]
 }

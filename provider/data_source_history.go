@@ -2,10 +2,11 @@ package provider
 
 import (
 	"context"
+	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/setvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
@@ -13,7 +14,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
-	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
 type historyDataSource struct{ client *connection }
@@ -21,43 +21,6 @@ type historyDataSource struct{ client *connection }
 var _ datasource.DataSourceWithConfigure = (*historyDataSource)(nil)
 
 func newHistoryDataSource() datasource.DataSource { return &historyDataSource{} }
-
-type historyModel struct {
-	Resource types.String   `tfsdk:"resource"`
-	Run      types.String   `tfsdk:"run"`
-	Ticket   types.String   `tfsdk:"ticket"`
-	Actor    types.String   `tfsdk:"actor"`
-	Type     types.String   `tfsdk:"type"`
-	Limit    types.Int64    `tfsdk:"limit"`
-	Entries  []historyEntry `tfsdk:"entries"`
-}
-
-type historyEntry struct {
-	Seq       types.Int64       `tfsdk:"seq"`
-	Time      types.String      `tfsdk:"time"`
-	Type      types.String      `tfsdk:"type"`
-	Actor     types.String      `tfsdk:"actor"`
-	Ticket    types.String      `tfsdk:"ticket"`
-	Run       types.String      `tfsdk:"run"`
-	Verified  types.Bool        `tfsdk:"run_verified"`
-	Proved    map[string]string `tfsdk:"run_proved"`
-	VouchedBy types.String      `tfsdk:"vouched_by"`
-	Emergency types.Bool        `tfsdk:"emergency"`
-	Unplanned types.Bool        `tfsdk:"unplanned"`
-	Resource  types.String      `tfsdk:"resource"`
-	Op        types.String      `tfsdk:"op"`
-	Outcome   types.String      `tfsdk:"outcome"`
-	Code      types.String      `tfsdk:"code"`
-	Plan      types.Int64       `tfsdk:"plan"`
-	Patch     []historyChange   `tfsdk:"patch"`
-}
-
-type historyChange struct {
-	Op    types.String `tfsdk:"op"`
-	Path  types.String `tfsdk:"path"`
-	Old   types.String `tfsdk:"old"`
-	Value types.String `tfsdk:"value"`
-}
 
 // Metadata implements [datasource.DataSource].
 func (d *historyDataSource) Metadata(_ context.Context, req datasource.MetadataRequest, resp *datasource.MetadataResponse) {
@@ -75,16 +38,31 @@ func (d *historyDataSource) Schema(_ context.Context, _ datasource.SchemaRequest
 	number := func(description string) schema.Int64Attribute {
 		return schema.Int64Attribute{MarkdownDescription: description, Computed: true}
 	}
-	entryType := filter("Only entries of this type: " + choice(api.EntryTypes) + ".")
-	entryType.Validators = []validator.String{stringvalidator.OneOf(api.EntryTypes...)}
+	searched := filter("Only entries that have this text in them or in their body, in capitals or not. That takes as long as there are entries which the other filters leave.")
+	searched.Validators = []validator.String{stringvalidator.LengthBetween(1, api.MaxTextLength)}
+	moment := func(description string) schema.StringAttribute {
+		a := filter(description)
+		a.Validators = []validator.String{rfc3339{}}
+		return a
+	}
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Reads the log: who changed what, when, under which ticket, in which run, and how. Filters narrow each other.",
 		Attributes: map[string]schema.Attribute{
-			"resource": filter("Only entries about this address, such as `pool/web`."),
-			"run":      filter("Only entries of this run."),
-			"ticket":   filter("Only entries under this change ticket."),
-			"actor":    filter("Only entries by this actor."),
-			"type":     entryType,
+			"resource":  filter("Only entries about this address, such as `pool/web`."),
+			"run":       filter("Only entries of this run."),
+			"ticket":    filter("Only entries under this change ticket."),
+			"actor":     filter("Only entries by this actor."),
+			"owner":     filter("Only entries about objects of this owner."),
+			"workspace": filter("Only entries of runs of this workspace."),
+			"types": schema.SetAttribute{
+				MarkdownDescription: "Only entries of these types: " + choice(api.EntryTypes) + ".",
+				ElementType:         types.StringType,
+				Optional:            true,
+				Validators:          []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.ValueStringsAre(stringvalidator.OneOf(api.EntryTypes...))},
+			},
+			"since": moment("Only entries recorded at or after this time, RFC 3339."),
+			"until": moment("Only entries recorded before this time, RFC 3339."),
+			"text":  searched,
 			"limit": schema.Int64Attribute{
 				MarkdownDescription: "How many entries to return, the newest first, between 1 and 500. Default: `50`.",
 				Optional:            true,
@@ -94,12 +72,13 @@ func (d *historyDataSource) Schema(_ context.Context, _ datasource.SchemaRequest
 				MarkdownDescription: "The entries, newest first.",
 				Computed:            true,
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-					"seq":    number("The entry's number in the log."),
-					"time":   text("When it was recorded, RFC 3339."),
-					"type":   text("One of " + choice(api.EntryTypes) + "."),
-					"actor":  text("Who called."),
-					"ticket": text("The change ticket that the call named."),
-					"run":    text("The run that the call named. Whether that is proved or only claimed says `run_verified`."),
+					"seq":       number("The entry's number in the log."),
+					"time":      text("When it was recorded, RFC 3339."),
+					"type":      text("One of " + choice(api.EntryTypes) + "."),
+					"actor":     text("Who called."),
+					"ticket":    text("The change ticket that the call named."),
+					"run":       text("The run that the call named. Whether that is proved or only claimed says `run_verified`."),
+					"workspace": text("The workspace of that run."),
 					"run_verified": schema.BoolAttribute{
 						MarkdownDescription: "Whether the caller's credential proved that they are the run. What the run claims itself is shown by `auditlb run show`.",
 						Computed:            true,
@@ -118,11 +97,13 @@ func (d *historyDataSource) Schema(_ context.Context, _ datasource.SchemaRequest
 						MarkdownDescription: "Whether it is a change that no plan announced.",
 						Computed:            true,
 					},
-					"resource": text("What the entry is about."),
-					"op":       text("What was done, such as `create`, `update` or `delete`."),
-					"outcome":  text("`ok` or `refused`."),
-					"code":     text("Why it was refused."),
-					"plan":     number("The plan's entry that an apply fulfils."),
+					"resource":          text("What the entry is about."),
+					"terraform_address": text("What the run calls the object in its configuration, as far as `auditlb run attach` said so."),
+					"owner":             text("Who owns the object that the entry is about."),
+					"op":                text("What was done, such as `create`, `update` or `delete`."),
+					"outcome":           text("`ok` or `refused`."),
+					"code":              text("Why it was refused."),
+					"plan":              number("The plan's entry that an apply fulfils."),
 					"patch": schema.ListNestedAttribute{
 						MarkdownDescription: "The difference, as RFC 6902 with old values.",
 						Computed:            true,
@@ -151,76 +132,39 @@ func (d *historyDataSource) Read(ctx context.Context, req datasource.ReadRequest
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	list, err := d.client.Entries(ctx, api.EntryQuery{
+	q := api.EntryQuery{
 		Resource:     model.Resource.ValueString(),
 		Run:          model.Run.ValueString(),
 		Ticket:       model.Ticket.ValueString(),
 		Actor:        model.Actor.ValueString(),
-		Type:         model.Type.ValueString(),
-		Limit:        int(model.Limit.ValueInt64()),
+		Owner:        model.Owner.ValueString(),
+		Workspace:    model.Workspace.ValueString(),
+		Type:         strings.Join(model.Types, ","),
+		Text:         model.Text.ValueString(),
 		IncludePatch: true,
-	})
-	if err != nil {
-		addCallError(&resp.Diagnostics, "Can't read the history", err)
-		return
 	}
-	model.Entries = make([]historyEntry, len(list.Items))
-	for i := range list.Items {
-		model.Entries[i] = historyEntryOf(&list.Items[i])
+	// Both were checked.
+	q.Since, _ = time.Parse(time.RFC3339, model.Since.ValueString())
+	q.Until, _ = time.Parse(time.RFC3339, model.Until.ValueString())
+	wanted := int(model.Limit.ValueInt64())
+	if wanted == 0 {
+		wanted = api.DefaultPageSize
 	}
-	resp.Diagnostics.Append(resp.State.Set(ctx, &model)...)
-}
-
-func historyEntryOf(e *api.EntryRecord) historyEntry {
-	out := historyEntry{
-		Seq:       types.Int64Value(e.Seq),
-		Time:      timeValue(e.Time),
-		Type:      types.StringValue(e.Type),
-		Actor:     types.StringValue(e.Actor.Name),
-		Ticket:    stringOrNull(e.Ticket),
-		Resource:  stringOrNull(e.Resource),
-		Op:        stringOrNull(e.Op),
-		Outcome:   types.StringValue(e.Outcome),
-		Code:      stringOrNull(e.Code),
-		Patch:     make([]historyChange, len(e.Patch)),
-		VouchedBy: stringOrNull(e.Actor.Provider),
-		Verified:  types.BoolValue(false),
-		Proved:    map[string]string{},
-		Emergency: types.BoolValue(e.Emergency),
-		Unplanned: types.BoolValue(e.Unplanned),
-	}
-	if e.Run != nil {
-		out.Run, out.Verified = stringOrNull(e.Run.ID), types.BoolValue(e.Run.Verified)
-		if e.Run.Proved != nil {
-			out.Proved = e.Run.Proved
+	model.Entries = []historyEntry{}
+	for {
+		// A page may have less than is wanted, or nothing, and yet a next one.
+		q.Limit = wanted - len(model.Entries)
+		list, err := d.client.Entries(ctx, q)
+		if err != nil {
+			addCallError(&resp.Diagnostics, "Can't read the history", err)
+			return
+		}
+		for i := range list.Items {
+			model.Entries = append(model.Entries, historyEntryOf(&list.Items[i]))
+		}
+		if q.Cursor = list.Next; q.Cursor == "" || len(model.Entries) >= wanted {
+			break
 		}
 	}
-	if e.Plan != 0 {
-		out.Plan = types.Int64Value(e.Plan)
-	}
-	for i, c := range e.Patch {
-		out.Patch[i] = historyChangeOf(c)
-	}
-	return out
-}
-
-func historyChangeOf(c lb.Change) historyChange {
-	asJSON := func(v jsontext.Value) types.String { return stringOrNull(string(v)) }
-	return historyChange{Op: types.StringValue(c.Op), Path: types.StringValue(c.Path), Old: asJSON(c.Old), Value: asJSON(c.Value)}
-}
-
-// stringOrNull is null for what is absent.
-func stringOrNull(s string) types.String {
-	if s == "" {
-		return types.StringNull()
-	}
-	return types.StringValue(s)
-}
-
-// timeValue is RFC 3339 in UTC, null for no time.
-func timeValue(t time.Time) types.String {
-	if t.IsZero() {
-		return types.StringNull()
-	}
-	return types.StringValue(t.UTC().Format(time.RFC3339Nano))
+	resp.Diagnostics.Append(resp.State.Set(ctx, &model)...)
 }

@@ -60,6 +60,7 @@ func (r *objectResource) refreshed(ctx context.Context, at lb.Address, obj *api.
 		r.imported(ctx, at, obj, diags)
 		return
 	}
+	r.client.looked.Store(at, true)
 	marks := marksOf(ctx, from, state, diags)
 	if obj.Revision == marks.Wrote || obj.Revision == marks.Seen {
 		return
@@ -108,14 +109,18 @@ func (r *objectResource) imported(ctx context.Context, at lb.Address, obj *api.O
 // planned tells of drift that a planned change meets and that no refresh of this run told
 // of: because there was none, or because it was told in an earlier run and this plan
 // takes it back. The plan's answer knows the revision, so this costs a call only where
-// there is drift. A plan that is repeated is that of an apply: it was told already.
+// there is drift.
+//
+// An apply plans again, in a process of its own, what was told when it was planned. It
+// is known by the plan being repeated, or by there having been no refresh.
 func (r *objectResource) planned(ctx context.Context, at lb.Address, answer *api.Plan, state tftypes.Value, from privateReader, undoes func(*api.Drift) bool, diags *diag.Diagnostics) {
 	if answer == nil || answer.Repeated {
 		return
 	}
 	marks, revision := marksOf(ctx, from, state, diags), revisionOf(state)
 	unseen := answer.Base != revision
-	earlier := marks.Seen == revision && marks.Seen != marks.Wrote && marks.Told != r.client.run
+	_, looked := r.client.looked.Load(at)
+	earlier := looked && marks.Seen == revision && marks.Seen != marks.Wrote && marks.Told != r.client.run
 	if !unseen && !earlier {
 		return
 	}
@@ -128,6 +133,45 @@ func (r *objectResource) planned(ctx context.Context, at lb.Address, answer *api
 		next = fmt.Sprintf("This plan was made for revision %d, without looking: applying it will be refused. Plan again with a refresh.", revision)
 	}
 	diags.AddWarning(driftSummary(at, d.Kind, d.Managers), r.driftDetail(d, next))
+}
+
+// unrefreshed tells of drift of an object that is to stay as it is, in a plan without a
+// refresh. One call answers for all objects.
+func (r *objectResource) unrefreshed(ctx context.Context, at lb.Address, state tftypes.Value, from privateReader, diags *diag.Diagnostics) {
+	if _, looked := r.client.looked.Load(at); looked {
+		return
+	}
+	live, drifted := r.client.drifted(ctx)[at.String()]
+	if !drifted || live == revisionOf(state) {
+		return
+	}
+	d, err := r.see(ctx, at, marksOf(ctx, from, state, diags))
+	if err == nil && d != nil && d.Accepted == nil {
+		diags.AddWarning(driftSummary(at, d.Kind, d.Managers), r.driftDetail(d, "This plan does not look, so it does not propose to take it back. Plan again with a refresh."))
+	}
+}
+
+// drifted lists the objects that drifted from the run's workspace, by address, with their
+// revisions. It asks once; what can't be had is not told, as nobody asked for it.
+func (c *connection) drifted(ctx context.Context) map[string]int64 {
+	c.listing.Lock()
+	defer c.listing.Unlock()
+	if c.listed != nil {
+		return c.listed
+	}
+	c.listed = map[string]int64{}
+	for q := (api.DriftQuery{Limit: api.MaxPageSize}); ; {
+		list, err := c.Drift(ctx, q)
+		if err != nil {
+			return c.listed
+		}
+		for i := range list.Items {
+			c.listed[list.Items[i].Address] = list.Items[i].Revision
+		}
+		if q.Cursor = list.Next; q.Cursor == "" {
+			return c.listed
+		}
+	}
 }
 
 // see asks how an object is not as the state wrote it; nil when it is.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/go-json-experiment/json"
@@ -22,6 +23,11 @@ type connection struct {
 	history *client.LogHistory
 	// run is the id of the run that this process belongs to.
 	run string
+	// looked holds the addresses of the objects that this process refreshed.
+	looked sync.Map
+	// listed are the objects that drifted, once they were asked for; listing guards it.
+	listing sync.Mutex
+	listed  map[string]int64
 	// complained is set once it was reported that the log's history is not what
 	// it was, and unknown once that this could not be found out: every object would
 	// say the same.

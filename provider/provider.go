@@ -52,7 +52,7 @@ func (p *auditlbProvider) Resources(context.Context) []func() resource.Resource 
 
 // DataSources implements [provider.Provider].
 func (p *auditlbProvider) DataSources(context.Context) []func() datasource.DataSource {
-	return []func() datasource.DataSource{newHistoryDataSource, newBlameDataSource, newStateAtDataSource, newDriftDataSource, newChangeTicketDataSource, newCheckpointDataSource}
+	return []func() datasource.DataSource{newHistoryDataSource, newRunDataSource, newBlameDataSource, newStateAtDataSource, newDriftDataSource, newChangeTicketDataSource, newCheckpointDataSource}
 }
 
 // Configure implements [provider.Provider]: it makes the client and registers

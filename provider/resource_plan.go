@@ -100,6 +100,7 @@ func (r *objectResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 			resp.Plan.Raw = req.State.Raw
 		}
 		if len(plan.unknown) == 0 && same(plan.normal, state.normal) {
+			r.unrefreshed(ctx, at, req.State.Raw, req.Private, &resp.Diagnostics)
 			return
 		}
 		answer := r.announce(ctx, &resp.Diagnostics, plan.request(at, lb.OpUpdate))

@@ -29,7 +29,7 @@ type layer struct {
 
 // parts are what a running balancer is put together from.
 var parts = []string{
-	"runtime/server", "runtime/console", "runtime/sink", "runtime/witness", "runtime/decision", "runtime/dataplane", "runtime/store", "runtime/agebox",
+	"runtime/server", "runtime/console", "runtime/sink", "runtime/witness", "runtime/decision", "runtime/traffic", "runtime/dataplane", "runtime/store", "runtime/agebox",
 	"runtime/authority", "runtime/archive", "runtime/bucket", "runtime/control", "runtime/policy", "runtime/audit", "runtime/ticket", "runtime/identity", "runtime/lb",
 }
 
@@ -51,6 +51,8 @@ var layers = []layer{
 	// The data plane is handed snapshots: it never sees a store or the write path.
 	{path: "runtime/dataplane", imports: []string{"runtime/lb"}},
 	{path: "runtime/decision", imports: []string{"runtime/dataplane"}},
+	// Looks at the data plane's counters, and answers as the API does.
+	{path: "runtime/traffic", imports: []string{"runtime/dataplane", "runtime/api", "runtime/lb"}},
 	// Streams the log to others: it is handed what it reads and how that is rendered.
 	{path: "runtime/sink", imports: []string{"runtime/api", "runtime/audit", "runtime/lb"}},
 	// Either end of having a log cosigned: it is handed the log it brings to others.

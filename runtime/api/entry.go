@@ -115,6 +115,10 @@ type EntryRecord struct {
 	// Patch leads from before to after: RFC 6902 with old values. In lists
 	// it is present when asked for with include=patch.
 	Patch []lb.Change `json:"patch,omitzero"`
+	// Undone are, in a list that has the patches, the first of the entries that a rollback
+	// takes back, newest first; UndoneMore is set when its body has more of them.
+	Undone     []int64 `json:"undone,omitzero"`
+	UndoneMore bool    `json:"undone_more,omitzero"`
 	// BodyState is left out while the log holds the body. Otherwise, where the body
 	// was asked for, it is one of the states below, and BodyErasedBy the seq of the entry
 	// that says that the body was erased from the log.

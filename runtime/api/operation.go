@@ -107,6 +107,12 @@ func operations() []Operation {
 		}, pageParams...)},
 		{ID: "seeDrift", Method: "POST", Path: "/v1/drift/sightings", Summary: "Ask how an object is not as the run's workspace saw it before, and record that it was seen. The same drift is one entry.", Request: DriftSightingRequest{}, Response: DriftSighting{}, Params: callHeaders},
 		{ID: "acceptDrift", Method: "POST", Path: "/v1/drift/acceptances", Summary: "Have drift ignored for a while, or no longer, under a ticket that admits an update of the object.", Request: DriftAcceptanceRequest{}, Response: DriftAcceptance{}, Params: append([]Param{ticketParam}, callHeaders...)},
+		{ID: "getTraffic", Method: "GET", Path: "/v1/traffic", Summary: "Show what the data plane did, over time: requests, errors and latencies of listeners and pools. In memory: counted since the start of the runtime, for at most 14 days.", Response: Traffic{}, Params: append([]Param{
+			query("listener", "Name of a listener: only this one, or with a pool only what it sent there."), query("pool", "Name of a pool: only this one."),
+			query("since", "RFC 3339 time, inclusive. Left out: an hour before the end."), query("until", "RFC 3339 time, exclusive. Left out: now."),
+			query("step", "Length of a step, such as 30s, 5m or 1h; rounded up to what is kept of that time. Left out: such that there are at most 120."),
+		}, pageParams...)},
+		{ID: "rollBack", Method: "POST", Path: "/v1/rollbacks", Summary: "Take an object, what a run did, or everything back, all at once or nothing; or say with `dry_run` what that would do, and in a run record it as planned.", Request: RollbackRequest{}, Response: Rollback{}, Params: append([]Param{ticketParam}, callHeaders...)},
 		{ID: "openapi", Method: "GET", Path: "/v1/openapi.json", Summary: "This document.", Open: true, Response: map[string]any{}},
 		{ID: "checkpoint", Method: "GET", Path: "/tlog/checkpoint", Summary: "The log's latest signed checkpoint (C2SP tlog-checkpoint).", Open: true, Content: ContentText},
 		{ID: "tile", Method: "GET", Path: "/tlog/tile/{level}/{index...}", Summary: "A tile of the log's hashes (C2SP tlog-tiles). Its index may have several segments, such as x001/234.p/7. It never changes.", Open: true, Content: ContentTile},

@@ -60,6 +60,8 @@ const (
 	CodeTokenUsedUp        Code = "token_used_up"
 	CodeRunContradicts     Code = "run_contradicts_token"
 	CodeRunUnknown         Code = "run_unknown"
+	CodeRollbackConflict   Code = "rollback_conflict"
+	CodeRollbackImpossible Code = "rollback_impossible"
 	CodeLogFull            Code = "log_full"
 	CodeLogUnavailable     Code = "log_unavailable"
 	CodeInternal           Code = "internal_error"
@@ -115,6 +117,8 @@ var Statuses = map[Code]int{
 	CodeTokenUsedUp:        http.StatusForbidden,
 	CodeRunContradicts:     http.StatusForbidden,
 	CodeRunUnknown:         http.StatusUnprocessableEntity,
+	CodeRollbackConflict:   http.StatusConflict,
+	CodeRollbackImpossible: http.StatusConflict,
 	CodeLogFull:            http.StatusInsufficientStorage,
 	CodeLogUnavailable:     http.StatusServiceUnavailable,
 	CodeInternal:           http.StatusInternalServerError,

@@ -31,6 +31,9 @@ type TicketRequest struct {
 	MaxUses int `json:"max_uses,omitzero"`
 	// SeparateApplier keeps those who approve from applying. Default: false.
 	SeparateApplier bool `json:"separate_applier,omitzero"`
+	// OverrideConflicts lets a rollback under the ticket take back what others have
+	// changed since, too. Default: false.
+	OverrideConflicts bool `json:"override_conflicts,omitzero"`
 	// Draft leaves the ticket with its requester until it is submitted.
 	Draft bool `json:"draft,omitzero"`
 }
@@ -65,6 +68,9 @@ type Ticket struct {
 	Uses            int  `json:"uses,omitzero"`
 	MaxUses         int  `json:"max_uses,omitzero"`
 	SeparateApplier bool `json:"separate_applier,omitzero"`
+	// OverrideConflicts lets a rollback under the ticket take back what others have
+	// changed since, too.
+	OverrideConflicts bool `json:"override_conflicts,omitzero"`
 	// Binding is what the ticket is bound to, if it is.
 	Binding *TicketBinding `json:"binding,omitzero"`
 	// ReviewPending is true of an emergency ticket that nobody else has reviewed yet.
@@ -83,6 +89,9 @@ type TicketBinding struct {
 	Run string `json:"run"`
 	// EffectsDigest is what approvers sign off: the hex SHA-256 of the set.
 	EffectsDigest string `json:"effects_digest"`
+	// SetDigest is that of the effects alone, without the ticket's terms: what the
+	// preview of a rollback names.
+	SetDigest string `json:"set_digest"`
 	// Effects is how many there are; GET /v1/tickets/{id}/effects lists them.
 	Effects int `json:"effects"`
 }

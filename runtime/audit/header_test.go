@@ -31,6 +31,10 @@ func leafSeeds(t testing.TB) (leaves [][]byte) {
 	})
 	seal(func(e *audit.Entry) { e.Run.Proved = map[string]string{} })
 	seal(func(e *audit.Entry) { e.Owner, e.Run.Workspace = "team-web", "edge" })
+	seal(func(e *audit.Entry) { e.Type, e.Op = audit.TypeDrift, "changed" })
+	seal(func(e *audit.Entry) {
+		e.Type, e.Resource = audit.TypeDrift, audit.DriftResource("acme/edge", "pool/web")
+	})
 	seal(func(e *audit.Entry) { e.Rollback = &audit.Rollback{} })
 	seal(func(e *audit.Entry) { e.Rollback = &audit.Rollback{Run: `"seq":7,"time":"`, To: 40} })
 	seal(func(e *audit.Entry) { e.Rollback = &audit.Rollback{To: -1} })

@@ -275,7 +275,7 @@ func TestAnswersOutsideTheContract(t *testing.T) {
 			var rec recorder
 			srv := rec.serve(t, func(_ int, w http.ResponseWriter) { tc.answer(w) })
 			// An endless answer takes the race detector a while.
-			_, err := newClient(t, srv.URL, func(c *client.Config) { c.Timeout = time.Minute }).Whoami(t.Context())
+			_, err := newClient(t, srv.URL, func(c *client.Config) { c.Timeout = 5 * time.Minute }).Whoami(t.Context())
 			var unexpected *client.UnexpectedError
 			if !errors.As(err, &unexpected) || !strings.Contains(err.Error(), tc.want) {
 				t.Fatalf("got %v, want an unexpected answer with %q", err, tc.want)

@@ -48,6 +48,8 @@ var pages = []page{
 	ticketsPage,
 	ticketPage,
 	driftPage,
+	trafficPage,
+	evidencePage,
 	signInPage,
 	signOutPage,
 }

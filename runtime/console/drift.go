@@ -29,6 +29,9 @@ func (d driftItem) Recent() []api.DriftChange { return d.Changes[:min(recentChan
 // Earlier are the changes that Recent leaves out.
 func (d driftItem) Earlier() []api.DriftChange { return d.Changes[len(d.Recent()):] }
 
+// LeftOut counts the changes that are not listed.
+func (d driftItem) LeftOut() int { return max(0, d.Count-len(d.Changes)) }
+
 // Words says what happened, for people.
 func (d driftItem) Words() string {
 	switch d.Kind {

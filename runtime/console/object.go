@@ -29,6 +29,7 @@ type objectData struct {
 	// From and To are the revisions that are compared unless others are chosen: the
 	// newest with the one before it.
 	From, To int64
+	Watch    *watch
 }
 
 // blameRow is an attribute with who set it.
@@ -72,7 +73,8 @@ func (v *visit) object() (view, error) {
 	if len(data.History) > 1 {
 		data.From = data.History[1].Seq
 	}
-	return view{title: address.String(), data: data}, nil
+	data.Watch = v.watching(address.String(), data.History, "apply")
+	return view{title: address.String(), scripts: []string{"watch.js"}, data: data}, nil
 }
 
 // attributeOf is a text at the top of an object, or "".

@@ -35,36 +35,44 @@ const runsURL = Root + "runs"
 type runData struct {
 	*api.RunReport
 	Effects []runEffect
-	// Open shows the differences at once, where there are few.
-	Open bool
-	More string
+	More    string
+	Watch   *watch
 }
 
 // runEffect is an effect with what it does.
 type runEffect struct {
 	api.RunEffect
 	Difference difference
+	// Open shows the difference at once: where there are few, and no whole objects.
+	Open bool
 }
 
-// fewEffects are so many that all their differences are shown at once.
+// fewEffects are so many that their differences are shown at once.
 const fewEffects = 8
 
 func (v *visit) run() (view, error) {
 	id := v.PathValue("id")
+	newest, err := v.client.Entries(v.Context(), api.EntryQuery{Run: id, Limit: 1})
+	if err != nil {
+		return view{}, err
+	}
 	report, err := v.client.RunReport(v.Context(), id, v.page())
 	if err != nil {
 		return view{}, err
 	}
-	data := runData{RunReport: report, Open: len(report.Effects) <= fewEffects}
+	data := runData{RunReport: report}
 	for _, e := range report.Effects {
 		d, err := patched(e.Patch)
 		if err != nil {
 			return view{}, err
 		}
-		data.Effects = append(data.Effects, runEffect{e, d})
+		data.Effects = append(data.Effects, runEffect{e, d, len(report.Effects) <= fewEffects && !d.Creates && !d.Deletes})
 	}
 	if report.Next != "" {
 		data.More = runURL(id) + "?" + url.Values{"cursor": {report.Next}}.Encode()
 	}
-	return view{title: "Run " + id, data: data}, nil
+	if data.Watch = v.watching("run/"+id, newest.Items, api.EntryTypes...); data.Watch != nil {
+		data.Watch.Run = id
+	}
+	return view{title: "Run " + id, scripts: []string{"watch.js"}, data: data}, nil
 }

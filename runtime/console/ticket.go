@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,10 +18,11 @@ type ticketData struct {
 	// Effects are what a bound ticket covers.
 	Effects     []ticketEffect
 	MoreEffects string
-	// Actions are what can be done in this state.
-	Actions []ticketAction
+	// Actions are what can be done in this state, and Denied what will be refused.
+	Actions, Denied []ticketAction
 	// Entries are the newest ones under the ticket.
 	Entries []api.EntryRecord
+	Watch   *watch
 }
 
 // ticketEffect is a planned change that the ticket covers, as it differs from what was.
@@ -46,6 +48,12 @@ type ticketAction struct {
 	Denied string
 }
 
+// actionForm is what the form of an action is made from.
+type actionForm struct {
+	Frame  *frame
+	Action ticketAction
+}
+
 // ticketActions are all there are. What is permitted is the API's to say: this is what is
 // offered.
 var ticketActions = []ticketAction{
@@ -64,7 +72,14 @@ func (v *visit) ticket() (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	data := ticketData{Ticket: t, Actions: v.offered(t)}
+	data := ticketData{Ticket: t}
+	for _, a := range v.offered(t) {
+		if a.Denied == "" {
+			data.Actions = append(data.Actions, a)
+		} else {
+			data.Denied = append(data.Denied, a)
+		}
+	}
 	if t.Binding != nil {
 		effects, err := v.client.TicketEffects(v.Context(), t.ID, client.Page{Limit: 100, Cursor: v.page().Cursor})
 		if err != nil {
@@ -81,12 +96,31 @@ func (v *visit) ticket() (view, error) {
 			data.MoreEffects = filters{ticketURL(t.ID), nil}.With("cursor", effects.Next) + "#effects"
 		}
 	}
-	list, err := v.client.Entries(v.Context(), api.EntryQuery{Ticket: t.ID, Limit: 20, IncludePatch: true})
-	if err != nil {
+	if data.Entries, err = v.underTicket(t.ID); err != nil {
 		return view{}, err
 	}
-	data.Entries = list.Items
-	return view{title: t.ID + " " + t.Title, data: data}, nil
+	if data.Watch = v.watching("ticket/"+t.ID, data.Entries, api.EntryTypes...); data.Watch != nil {
+		data.Watch.Ticket = t.ID
+	}
+	return view{title: t.ID + " " + t.Title, scripts: []string{"watch.js"}, data: data}, nil
+}
+
+// underTicket are the newest entries under a ticket and about it: what a role does not
+// permit never got to be under it.
+func (v *visit) underTicket(id string) ([]api.EntryRecord, error) {
+	const most = 20
+	var out []api.EntryRecord
+	for _, q := range []api.EntryQuery{{Ticket: id}, {Resource: "ticket/" + id}} {
+		q.Limit, q.IncludePatch = most, true
+		list, err := v.client.Entries(v.Context(), q)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, list.Items...)
+	}
+	slices.SortFunc(out, func(a, b api.EntryRecord) int { return cmp.Compare(b.Seq, a.Seq) })
+	out = slices.CompactFunc(out, func(a, b api.EntryRecord) bool { return a.Seq == b.Seq })
+	return out[:min(most, len(out))], nil
 }
 
 // offered are the actions that the ticket's state has.

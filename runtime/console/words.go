@@ -31,6 +31,7 @@ var words = template.FuncMap{
 	"short":       func(digest string) string { return digest[:min(12, len(digest))] },
 	"summary":     summary,
 	"attribute":   attributePath,
+	"form":        func(f *frame, a ticketAction) actionForm { return actionForm{f, a} },
 	"gone":        gone,
 	"plainly":     plainly,
 	"join":        strings.Join,

@@ -15,8 +15,12 @@ import (
 // repository: Terraform's own word.
 const DefaultWorkspace = "default"
 
+// SystemCommandLine is the system that runs of the command line itself claim. They
+// belong to no workspace, unless they name one.
+const SystemCommandLine = "auditlb"
+
 // Workspace is the workspace that a run belongs to: the proved one, else the claimed
-// one, else its repository, else [DefaultWorkspace].
+// one, else its repository, else [DefaultWorkspace]; "" is none.
 func (r *Run) Workspace() (string, error) {
 	if r.Proof != nil && r.Proof.Facts["workspace"] != "" {
 		return r.Proof.Facts["workspace"], nil
@@ -24,11 +28,15 @@ func (r *Run) Workspace() (string, error) {
 	var claims struct {
 		Workspace  string `json:"workspace"`
 		Repository string `json:"repository"`
+		System     string `json:"system"`
 	}
 	if err := json.Unmarshal(r.Claims, &claims); err != nil {
 		return "", fmt.Errorf("claims of a run: %w", err)
 	}
-	return cmp.Or(claims.Workspace, claims.Repository, DefaultWorkspace), nil
+	if named := cmp.Or(claims.Workspace, claims.Repository); named != "" || claims.System == SystemCommandLine {
+		return named, nil
+	}
+	return DefaultWorkspace, nil
 }
 
 // workspaceOf is the workspace of a call's run as its entry keeps it: what the run

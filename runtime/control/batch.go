@@ -51,6 +51,8 @@ type batch struct {
 	marks   bool
 	// revision is the entry that last changed an object, once one did.
 	revision int64
+	// several is set while a call is decided that does several things at once.
+	several *several
 	// committed run after the commit, finished in any case.
 	committed, finished []func()
 }
@@ -74,6 +76,9 @@ func (c *Controller) newBatch(ctx context.Context, tx Tx) *batch {
 // time returns the time of the next entry: now, but after the entry before,
 // in whole microseconds.
 func (b *batch) time() time.Time {
+	if b.several != nil {
+		return b.several.time()
+	}
 	t := b.now().UTC().Truncate(time.Microsecond)
 	if !t.After(b.last) {
 		t = b.last.Add(time.Microsecond)
@@ -132,8 +137,19 @@ func (b *batch) outcome(seq int64) (Outcome, error) {
 
 // append seals a call's entry and adds it to the batch.
 func (b *batch) append(call Call, subject Subject, d draft) (Outcome, error) {
+	record, err := b.seal(call, subject, d, b.tree.Size())
+	if err != nil {
+		return Outcome{}, err
+	}
+	b.take(record, d)
+	b.keepAnswer(call.scopedKey(), call, record.Entry.Seq)
+	return Outcome{Entry: record.Entry, Body: d.body}, nil
+}
+
+// seal makes the record of a draft. The batch stays as it is.
+func (b *batch) seal(call Call, subject Subject, d draft, seq int64) (audit.Record, error) {
 	e := audit.Entry{
-		Seq:          b.tree.Size(),
+		Seq:          seq,
 		Time:         b.time(),
 		Type:         d.kind,
 		Actor:        actorOf(call.Actor),
@@ -150,10 +166,11 @@ func (b *batch) append(call Call, subject Subject, d draft) (Outcome, error) {
 		Rollback:     d.rollback,
 		Run:          call.runRef(),
 	}
-	if e.Run != nil {
+	if e.Run != nil && d.rollback == nil {
+		// What takes something back makes no workspace the object's: none declares it.
 		var err error
 		if e.Run.Workspace, err = b.workspaceOf(call, subject, d.body); err != nil {
-			return Outcome{}, err
+			return audit.Record{}, err
 		}
 	}
 	if call.Request != (audit.Request{}) {
@@ -165,11 +182,12 @@ func (b *batch) append(call Call, subject Subject, d draft) (Outcome, error) {
 	}
 	salt := make([]byte, audit.SaltBytes)
 	_, _ = rand.Read(salt) // crypto/rand.Read never fails
-	record, err := audit.NewRecord(e, d.body, salt)
-	if err != nil {
-		return Outcome{}, err
-	}
-	e = record.Entry
+	return audit.NewRecord(e, d.body, salt)
+}
+
+// take adds a sealed draft to the batch. It can't fail.
+func (b *batch) take(record audit.Record, d draft) {
+	e := record.Entry
 	b.last = e.Time
 	b.records[e.Seq] = record
 	b.add.Records = append(b.add.Records, record)
@@ -197,10 +215,14 @@ func (b *batch) append(call Call, subject Subject, d draft) (Outcome, error) {
 		b.plans[planKey(e.EffectDigest, e.RunID())] = e.Seq
 		b.plans[planKey(e.EffectDigest, "")] = e.Seq
 	}
-	if call.Key != "" {
-		answered := Answered{Key: call.scopedKey(), Digest: call.Digest, Seq: e.Seq, At: e.Time}
-		b.answered[answered.Key] = answered
-		b.add.Answered = append(b.add.Answered, answered)
+}
+
+// keepAnswer keeps the entry that answers a call, under a key of the call's, if it has one.
+func (b *batch) keepAnswer(key string, call Call, seq int64) {
+	if call.Key == "" {
+		return
 	}
-	return Outcome{Entry: e, Body: d.body}, nil
+	answered := Answered{Key: key, Digest: call.Digest, Seq: seq, At: b.last}
+	b.answered[key] = answered
+	b.add.Answered = append(b.add.Answered, answered)
 }

@@ -75,6 +75,9 @@ type Outcome struct {
 	// Unchanged is set when there was nothing to do and nothing was recorded;
 	// Entry is then the one that made the current state.
 	Unchanged bool
+	// Parts are the entries of a call that did several things at once, in order; Entry
+	// and Body are the last's.
+	Parts []Outcome
 }
 
 // Refusal is why the call was refused, or nil.
@@ -112,6 +115,11 @@ type draft struct {
 	// existing answers the call with an entry that stands already: nothing is
 	// recorded.
 	existing *Outcome
+	// subject is what the entry is about, where that is not what the call is about.
+	subject Subject
+	// parts are the entries of a call that does several things at once: all are recorded,
+	// or none. Nothing else of the draft is looked at.
+	parts []draft
 }
 
 // decision decides on a call. A [*Refused], or an error that asRefused knows,

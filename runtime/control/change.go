@@ -203,13 +203,17 @@ func (c *Controller) fits(b *batch, address lb.Address, obj lb.Object, mistakes 
 	}
 	release, err := c.opts.Publisher.Reserve(address.Name, l)
 	if err != nil {
-		return refuseFields(CodeAddressUnavailable, address.String()+" can't be bound", lb.Violations{{
-			Pointer: "/port",
-			Detail:  fmt.Sprintf("%s can't be bound on this machine: %v", l.BindAddress(), err),
-		}})
+		return unbindable(address, l, err)
 	}
 	b.finished = append(b.finished, release)
 	return nil
+}
+
+func unbindable(address lb.Address, l *lb.Listener, err error) *Refused {
+	return refuseFields(CodeAddressUnavailable, address.String()+" can't be bound", lb.Violations{{
+		Pointer: "/port",
+		Detail:  fmt.Sprintf("%s can't be bound on this machine: %v", l.BindAddress(), err),
+	}})
 }
 
 func overlap(address lb.Address, l *lb.Listener, other string) *Refused {

@@ -13,6 +13,7 @@ func (b *batch) decide(r *request) (res result) {
 		if p := recover(); p != nil {
 			res = result{err: fmt.Errorf("decision failed: %v", p)}
 		}
+		b.several = nil
 	}()
 	if err := r.ctx.Err(); err != nil {
 		return result{err: fmt.Errorf("%w: %w", ErrLogUnavailable, err)}
@@ -41,6 +42,10 @@ func (b *batch) decide(r *request) (res result) {
 	if d.existing != nil {
 		return result{outcome: *d.existing}
 	}
+	if d.parts != nil {
+		outcome, err := b.appendAll(r, d.parts)
+		return result{outcome, err}
+	}
 	outcome, err := b.append(r.call, r.subject, d)
 	if refused, ok := asRefused(err); ok {
 		outcome, err = b.reject(r, draft{}, refused)
@@ -50,11 +55,16 @@ func (b *batch) decide(r *request) (res result) {
 
 // reject records a refusal. What was attempted is kept with it where it is known.
 func (b *batch) reject(r *request, d draft, refused *Refused) (Outcome, error) {
-	refusal := refused.Refusal
-	return b.append(r.call, r.subject, draft{
-		kind: audit.TypeReject,
-		base: d.base,
-		body: audit.Body{Before: d.body.Before, After: d.body.After, Rules: d.body.Rules, Refusal: &refusal},
+	refusal, subject := refused.Refusal, r.subject
+	if d.subject != (Subject{}) {
+		subject = d.subject
+	}
+	b.several = nil
+	return b.append(r.call, subject, draft{
+		kind:     audit.TypeReject,
+		base:     d.base,
+		rollback: d.rollback,
+		body:     audit.Body{Before: d.body.Before, After: d.body.After, Rules: d.body.Rules, Refusal: &refusal},
 	})
 }
 
@@ -63,18 +73,14 @@ func (b *batch) answeredBefore(call Call) (*Outcome, error) {
 	if call.Key == "" {
 		return nil, nil
 	}
-	before, ok := b.answered[call.scopedKey()]
-	if !ok {
-		stored, err := b.tx.Answered(b.ctx, call.scopedKey())
-		if err != nil || stored == nil {
-			return nil, err
-		}
-		before = *stored
+	before, err := b.answeredUnder(call.scopedKey())
+	if err != nil || before == nil {
+		return nil, err
 	}
 	if before.Digest != call.Digest {
 		return nil, refuse(CodeIdempotencyReused, "the idempotency key was used for another call before; take a new key for a new call")
 	}
-	outcome, err := b.outcome(before.Seq)
+	outcome, err := b.answer(call, before.Seq)
 	if errors.Is(err, errBodyErased) {
 		return nil, nil // older than any key is remembered
 	}
@@ -82,4 +88,12 @@ func (b *batch) answeredBefore(call Call) (*Outcome, error) {
 		return nil, err
 	}
 	return &outcome, nil
+}
+
+// answeredUnder is what was answered under a key, or nil.
+func (b *batch) answeredUnder(key string) (*Answered, error) {
+	if before, ok := b.answered[key]; ok {
+		return &before, nil
+	}
+	return b.tx.Answered(b.ctx, key)
 }

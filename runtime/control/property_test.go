@@ -1,10 +1,13 @@
 package control_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -21,9 +24,18 @@ import (
 // TestNoSequenceOfCallsLetsAnEffectThroughThatNoApprovalCovers has random people
 // do random things at random times, and then reads the log as an auditor would
 // who knows the rules and not the code: every apply must be covered.
+//
+// AUDITLB_WALKS sets how many walks of 600 steps there are; 4 by default.
 func TestNoSequenceOfCallsLetsAnEffectThroughThatNoApprovalCovers(t *testing.T) {
+	walks := uint64(4)
+	if text := os.Getenv("AUDITLB_WALKS"); text != "" {
+		var err error
+		if walks, err = strconv.ParseUint(text, 10, 32); err != nil {
+			t.Fatalf("AUDITLB_WALKS: %v", err)
+		}
+	}
 	covered := map[string]int{}
-	for seed := range uint64(6) {
+	for seed := range walks {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			clock := newClock()
 			log := controltest.Open(t, control.Options{Store: openStore(t, t.TempDir()), Now: clock.Now})
@@ -38,7 +50,7 @@ func TestNoSequenceOfCallsLetsAnEffectThroughThatNoApprovalCovers(t *testing.T) 
 			newAuditor().read(t, log, covered)
 		})
 	}
-	for _, kind := range []string{"approved", "emergency", "bound", "refused", "frozen", "last use"} {
+	for _, kind := range []string{"approved", "emergency", "bound", "refused", "frozen", "last use", "rolled back", "several at once", "conflict", "overridden", "overridden by a binding"} {
 		if covered[kind] < 5 {
 			t.Errorf("%s came about %d times: the walk says nothing of it", kind, covered[kind])
 		}
@@ -51,6 +63,7 @@ type walker struct {
 	log   *controltest.Log
 	clock *clock
 	n     int
+	calls int
 }
 
 var (
@@ -78,7 +91,9 @@ func (w *walker) step(t *testing.T) {
 	who, id := pickOf(r, walkers...), fmt.Sprint("CHG-", max(1, w.n-r.IntN(4)))
 	call := control.Call{Actor: who, Ticket: id}
 	var err error
-	switch r.IntN(15) {
+	w.calls++
+	call.Request = audit.Request{ID: fmt.Sprint("request-", w.calls)}
+	switch r.IntN(18) {
 	case 0, 1:
 		w.n++
 		_, err = w.log.OpenTicket(t.Context(), control.Call{Actor: who}, w.request(fmt.Sprint("CHG-", w.n)))
@@ -105,12 +120,78 @@ func (w *walker) step(t *testing.T) {
 	case 7:
 		call.Ticket = pickOf(r, id, "CHG-FREEZE")
 		_, err = w.log.Delete(t.Context(), call, controltest.Address(t, pickOf(r, append(walkPools, "freeze/x", "freeze/y")...)), exists)
+	case 15, 16, 17:
+		err = w.rollBack(t, call)
 	default:
 		_, err = w.log.Put(t.Context(), call, control.Put{Address: controltest.Address(t, pickOf(r, walkPools...)), Object: w.pool(), Precondition: pickOf(r, control.Precondition{Absent: true}, exists)})
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// rollBack takes something random back, or plans to, or opens a ticket for exactly that.
+func (w *walker) rollBack(t *testing.T, call control.Call) error {
+	t.Helper()
+	r := w.rng
+	back := control.Rollback{Everything: true, To: max(0, size(t, w.log)-1-r.Int64N(60)), Governance: r.IntN(2) == 0}
+	switch r.IntN(4) {
+	case 0:
+		back = control.Rollback{Run: fmt.Sprint("undo-", max(1, w.n-r.IntN(4)))}
+	case 1:
+		back = control.Rollback{Address: controltest.Address(t, pickOf(r, walkPools...)), To: pickOf(r, back.To, control.BeforeNewest)}
+	}
+	u, err := w.log.FindRollback(t.Context(), back, nil)
+	if refused := (*control.Refused)(nil); errors.As(err, &refused) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if r.IntN(2) == 0 {
+		if r.IntN(3) > 0 {
+			w.n++
+			req := w.request(fmt.Sprint("CHG-", w.n))
+			req.Type, req.Run, req.Draft, req.RequiredApprovals, req.NotBefore, req.NotAfter = ticket.Emergency, "", false, 0, time.Time{}, time.Time{}
+			req.Scope, req.MaxUses = ticket.Scope{Addresses: []string{"*"}}, pickOf(r, 0, 0, 1)
+			if _, err := w.log.OpenTicket(t.Context(), control.Call{Actor: call.Actor}, req); err != nil {
+				return err
+			}
+			call.Ticket = req.ID
+		}
+		_, err = w.log.RollBack(t.Context(), call, u)
+		return err
+	}
+	// In a run of its own, under a ticket for exactly this, which somebody may approve.
+	w.n++
+	call.Actor, call.Run, call.Ticket = controltest.Olivia, fmt.Sprint("undo-", w.n), ""
+	if _, err := w.log.RegisterRun(t.Context(), call, call.Run, map[string]string{"system": "test"}); err != nil {
+		return err
+	}
+	if _, _, err := w.log.PlanRollback(t.Context(), call, u); err != nil {
+		return err
+	}
+	req := w.request(fmt.Sprint("CHG-", w.n))
+	req.Run, req.NotBefore, req.RequiredApprovals, req.Draft = call.Run, time.Time{}, min(req.RequiredApprovals, 1), false
+	req.Scope, req.MaxUses = ticket.Scope{}, pickOf(r, 0, 0, 1)
+	o, err := w.log.OpenTicket(t.Context(), call, req)
+	if err != nil || o.Refusal() != nil {
+		return err
+	}
+	var opened ticket.Ticket
+	if err := json.Unmarshal(o.Body.After, &opened); err != nil {
+		return err
+	}
+	act := control.TicketAct{Action: ticket.Approve, Effects: opened.Binding.Digest}
+	if _, err := w.log.ActOnTicket(t.Context(), control.Call{Actor: pickOf(r, controltest.Anton, vera)}, req.ID, act); err != nil {
+		return err
+	}
+	if u, err = w.log.FindRollback(t.Context(), back, nil); err != nil {
+		return err
+	}
+	call.Ticket = req.ID
+	_, err = w.log.RollBack(t.Context(), call, u)
+	return err
 }
 
 func (w *walker) pool() lb.Object {
@@ -124,7 +205,7 @@ func (w *walker) request(id string) control.TicketRequest {
 	out := control.TicketRequest{Request: ticket.Request{
 		ID: id, Title: "a change", Reason: "a test needs it", Type: pickOf(r, ticket.Normal, ticket.Normal, ticket.Standard, ticket.Emergency),
 		Scope: ticket.Scope{Addresses: pickOf(r, []string{"*"}, []string{"pool/*"}, []string{"pool/a", "freeze/*"}), Operations: pickOf(r, nil, nil, []lb.Op{lb.OpUpdate, lb.OpCreate})},
-		Draft: r.IntN(8) == 0, MaxUses: pickOf(r, 0, 0, 1, 3), SeparateApplier: r.IntN(3) == 0,
+		Draft: r.IntN(8) == 0, MaxUses: pickOf(r, 0, 0, 1, 3), SeparateApplier: r.IntN(3) == 0, OverrideConflicts: r.IntN(3) == 0,
 		NotAfter: now.Add(time.Duration(1 + r.Int64N(int64(90*time.Minute)))),
 	}}
 	if out.Type != ticket.Emergency {
@@ -146,6 +227,28 @@ func (w *walker) request(id string) control.TicketRequest {
 type auditor struct {
 	tickets map[string]*permission
 	freezes map[string]lb.Freeze
+	// learn takes in what the call in hand, request, has done to freezes: they hold for
+	// what comes after it.
+	learn   []func()
+	request string
+	made    int
+	// lives are the changes of each object, oldest first.
+	lives map[string][]lifeOf
+}
+
+// lifeOf is one change of an object.
+type lifeOf struct {
+	seq         int64
+	run, ticket string
+	after       string
+}
+
+// change is which change it is part of.
+func (l *lifeOf) change() string {
+	if l.run != "" {
+		return "run " + l.run
+	}
+	return "ticket " + l.ticket
 }
 
 // permission is a ticket as the auditor pieces it together from who did what.
@@ -160,7 +263,7 @@ type permission struct {
 }
 
 func newAuditor() *auditor {
-	return &auditor{map[string]*permission{}, map[string]lb.Freeze{}}
+	return &auditor{tickets: map[string]*permission{}, freezes: map[string]lb.Freeze{}, lives: map[string][]lifeOf{}}
 }
 
 func (a *auditor) read(t *testing.T, log *controltest.Log, covered map[string]int) {
@@ -178,6 +281,14 @@ func (a *auditor) read(t *testing.T, log *controltest.Log, covered map[string]in
 		if err != nil {
 			t.Fatal(err)
 		}
+		if e.Request == nil || e.Request.ID != a.request {
+			for _, learn := range a.learn {
+				learn()
+			}
+			if a.learn, a.request, a.made = nil, "", 0; e.Request != nil {
+				a.request = e.Request.ID
+			}
+		}
 		switch e.Type {
 		case audit.TypeTicket:
 			a.ticket(t, &e, body)
@@ -190,6 +301,9 @@ func (a *auditor) read(t *testing.T, log *controltest.Log, covered map[string]in
 			}
 			if e.Code == ticket.CodeUsedUp {
 				covered["last use"]++
+			}
+			if e.Code == control.CodeRollbackConflict {
+				covered["conflict"]++
 			}
 		}
 	}
@@ -279,7 +393,55 @@ func (a *auditor) apply(t *testing.T, e *audit.Entry, body audit.Body, covered m
 	} else {
 		covered["approved"]++
 	}
-	a.learnFreeze(t, e, body)
+	if a.made++; a.made == 2 {
+		covered["several at once"]++
+	}
+	if e.Rollback != nil {
+		covered["rolled back"]++
+		if why := a.takesBack(e, body, p, covered); why != "" {
+			wrong(why)
+		}
+	}
+	a.lives[e.Resource] = append(a.lives[e.Resource], lifeOf{e.Seq, e.RunID(), e.Ticket, string(body.After)})
+	a.learn = append(a.learn, func() { a.learnFreeze(t, e, body) })
+}
+
+// takesBack holds a rollback to what it says of itself: that it makes the object what it
+// was before what it takes back, and takes back what it is permitted to.
+func (a *auditor) takesBack(e *audit.Entry, body audit.Body, p *permission, covered map[string]int) string {
+	life := a.lives[e.Resource]
+	n := len(life) - len(body.Undone)
+	if n < 0 || len(body.Undone) == 0 {
+		return fmt.Sprintf("takes back %v of %v", body.Undone, life)
+	}
+	undone, was, to := life[n:], "", int64(0)
+	if n > 0 && life[n-1].after != "" {
+		was, to = life[n-1].after, life[n-1].seq
+	}
+	for i, seq := range body.Undone {
+		if undone[len(undone)-1-i].seq != seq {
+			return fmt.Sprintf("takes back %v, but what came last is %v", body.Undone, undone)
+		}
+	}
+	if was != string(body.After) || to != e.Rollback.To {
+		return fmt.Sprintf("makes it %s, revision %d; it was %s, revision %d", body.After, e.Rollback.To, was, to)
+	}
+	own := undone[0].change()
+	if e.Rollback.Run != "" {
+		own = "run " + e.Rollback.Run
+	}
+	if !slices.ContainsFunc(undone, func(l lifeOf) bool { return l.change() != own }) {
+		return ""
+	}
+	switch {
+	case p.asked.OverrideConflicts:
+		covered["overridden"]++
+	case p.asked.Binding != nil && p.asked.Type != ticket.Emergency:
+		covered["overridden by a binding"]++
+	default:
+		return "takes back what others have changed since, and nobody permitted that"
+	}
+	return ""
 }
 
 func (a *auditor) learnFreeze(t *testing.T, e *audit.Entry, body audit.Body) {

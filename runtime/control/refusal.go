@@ -29,6 +29,11 @@ const (
 	CodeFrozen             = "frozen"
 	CodePolicyDenied       = "policy_denied"
 	CodeExchangesUsedUp    = "token_used_up"
+	// CodeRollbackConflict means that a rollback would take back what others changed
+	// since, and that nothing permits that.
+	CodeRollbackConflict = "rollback_conflict"
+	// CodeRollbackImpossible means that what a rollback would restore is gone.
+	CodeRollbackImpossible = "rollback_impossible"
 	// CodeAuthorityUnavailable means that a ticket lives elsewhere, and that whether
 	// it is good can't be learnt now.
 	CodeAuthorityUnavailable = "ticket_authority_unavailable"

@@ -65,6 +65,8 @@ var refusals = []struct {
 	{"action on a ticket that does not exist", control.CodeNotFound, "ticket/CHG-404", "reject", act("CHG-404", ticket.Reject), ""},
 	{"other claims for another's run", control.CodePreconditionFailed, "run/oscars", "register", register("oscars", map[string]string{"system": "mine"}), ""},
 	{"run with an impossible id", control.CodeInvalid, "run/a b", "register", register("a b", map[string]string{}), ""},
+	{"names of the resources of another's run", control.CodePreconditionFailed, "addresses/oscars", "attach", attach("oscars"), ""},
+	{"names of the resources of no run", control.CodeRunUnknown, "addresses/run-404", "attach", attach("run-404"), ""},
 	{"run that claims too much", control.CodeInvalid, "run/big", "register", register("big", map[string]string{"x": strings.Repeat("x", 9000)}), ""},
 	{"token for an impossible actor", control.CodeInvalid, "", "create", func(t *testing.T, log *controltest.Log) (control.Outcome, error) {
 		o, text, err := log.CreateToken(t.Context(), control.Call{Actor: controltest.Olivia}, control.TokenRequest{Actor: "system/log", Role: identity.Role("king")})
@@ -229,6 +231,12 @@ func act(id string, action ticket.Action) func(*testing.T, *controltest.Log) (co
 func register(id string, claims any) func(*testing.T, *controltest.Log) (control.Outcome, error) {
 	return func(t *testing.T, log *controltest.Log) (control.Outcome, error) {
 		return log.RegisterRun(t.Context(), control.Call{Actor: controltest.Olivia}, id, claims)
+	}
+}
+
+func attach(id string) func(*testing.T, *controltest.Log) (control.Outcome, error) {
+	return func(t *testing.T, log *controltest.Log) (control.Outcome, error) {
+		return log.AttachAddresses(t.Context(), control.Call{Actor: controltest.Olivia}, id, map[string]string{"pool/web": "auditlb_pool.web"})
 	}
 }
 

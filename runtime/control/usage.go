@@ -11,10 +11,20 @@ import (
 // maxUsages bounds for how many tickets it is remembered what was done under them.
 const maxUsages = 1000
 
-// usage returns what was done under a ticket, the batch's own entries included.
+// usage returns what was done under a ticket, with the batch's own entries and what the
+// call in hand does before the change that is looked at.
+func (b *batch) usage(id string) (Usage, error) {
+	u, err := b.recordedUsage(id)
+	if b.several != nil && b.several.ticket == id {
+		u.Applied += b.several.made
+	}
+	return u, err
+}
+
+// recordedUsage is what the entries say was done under a ticket.
 // Invariant: a ticket's usage in memory is that of its entries, since there is
 // no other way into the log than this loop.
-func (b *batch) usage(id string) (Usage, error) {
+func (b *batch) recordedUsage(id string) (Usage, error) {
 	if u, ok := b.usages[id]; ok {
 		return u, nil
 	}

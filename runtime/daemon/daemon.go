@@ -25,6 +25,7 @@ import (
 	"github.com/auditlb/terraform-provider-auditlb/runtime/server"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/sink"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/store/sqlite"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/traffic"
 )
 
 // Daemon is a running runtime.
@@ -35,6 +36,8 @@ type Daemon struct {
 	Store control.Store
 	// Engine is the data plane.
 	Engine *dataplane.Engine
+	// Traffic is what the data plane did.
+	Traffic *traffic.Recorder
 
 	config Config
 	logger *slog.Logger
@@ -163,6 +166,7 @@ func Start(ctx context.Context, c Config, logger *slog.Logger) (*Daemon, error) 
 	d.records = decision.Open(filepath.Join(c.DataDir, TrafficDir), logger)
 	registry.MustRegister(d.records)
 	d.Engine = dataplane.New(dataplane.Options{Logger: logger, Registerer: registry, DrainTimeout: c.shutdownTimeout(), Recorder: d.records})
+	d.Traffic = traffic.New(d.Engine, nil)
 	watch := newGovernance(logger, registry)
 	feed := &server.Feed{}
 	extra := control.Options{Recorded: func(e *audit.Entry) {
@@ -207,7 +211,7 @@ func Start(ctx context.Context, c Config, logger *slog.Logger) (*Daemon, error) 
 	}
 	opts := server.Options{
 		Controller: d.Controller, Log: d.Store, Logger: logger, Registry: registry, DataPlane: d.dataPlane,
-		Certificates: certificates, Feed: feed, Sinks: sinks.Status, PublicEntries: c.Log.PublicEntries,
+		Certificates: certificates, Traffic: d.Traffic.Query, Feed: feed, Sinks: sinks.Status, PublicEntries: c.Log.PublicEntries,
 		Bodies: &bodies{store: d.Store, archive: kept, logger: logger},
 	}
 	if logins != nil {
@@ -245,6 +249,7 @@ func (d *Daemon) watch(source *evidence, g *governance) {
 		}
 	})
 	d.ended.Go(func() { d.keepSeeing(ctx) })
+	d.ended.Go(func() { d.Traffic.Run(ctx) })
 	if d.writer != nil {
 		d.ended.Go(func() { d.writer.Run(ctx) })
 	}

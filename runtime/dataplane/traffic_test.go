@@ -148,12 +148,10 @@ func TestBytesOfAConnectionAreCountedWhileItIsOpen(t *testing.T) {
 func TestConnectionsThatNoMemberTakesAreCountedAsFailed(t *testing.T) {
 	e := newEngine(t, dataplane.Options{})
 	e.Apply(streams(pool(members("a", unused(t)))))
-	conn, err := net.Dial("tcp", address(t, e, "web"))
-	if err != nil {
-		t.Fatal(err)
+	if conn, err := net.Dial("tcp", address(t, e, "web")); err == nil { // it may be reset already
+		defer conn.Close()
+		io.ReadAll(conn)
 	}
-	defer conn.Close()
-	io.ReadAll(conn)
 	eventually(t, "counted", func() bool { return e.Traffic().Listeners["web"].Pools["app"].Failed == 1 })
 	if l := e.Traffic().Listeners["web"]; l.Accepted != 1 || l.Pools["app"].Carried != 0 {
 		t.Errorf("%+v", l)

@@ -2,7 +2,6 @@ package history
 
 import (
 	"context"
-	"strings"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
@@ -56,60 +55,50 @@ func DiffOf(ctx context.Context, log Log, address lb.Address, from, to int64) (*
 	if err != nil {
 		return nil, err
 	}
-	return compare(address, before, after), nil
+	return compare(before, after), nil
 }
 
 // Diff compares the configuration at two revisions, in order of address from after
 // another one, up to limit objects that differ; next is the address to go on after, ""
 // at the end.
 func Diff(ctx context.Context, log Log, from, to int64, after string, limit int) (differences []Difference, next string, err error) {
-	older, newer := &cursor{log: log, revision: from, after: after}, &cursor{log: log, revision: to, after: after}
+	older, newer := min(from, to), max(from, to)
+	p := pace{limit}
 	for {
-		a, err := older.peek(ctx)
+		asked := p.next()
+		// What has no change in between is the same.
+		rows, err := log.ChangesAt(ctx, older, newer, after, asked)
 		if err != nil {
 			return nil, "", err
 		}
-		b, err := newer.peek(ctx)
-		if err != nil {
-			return nil, "", err
+		p.saw(rows)
+		for i := range rows {
+			is, err := objectOf(&rows[i])
+			if err != nil {
+				return nil, "", err
+			}
+			was, err := ObjectAt(ctx, log, is.Address, older)
+			if err != nil {
+				return nil, "", err
+			}
+			if from > to {
+				was, is = is, was
+			}
+			after = rows[i].Columns.Resource
+			if d := compare(was, is); d != nil {
+				differences = append(differences, *d)
+			}
+			if len(differences) == limit {
+				return differences, after, nil
+			}
 		}
-		if a == nil && b == nil {
+		if len(rows) < asked {
 			return differences, "", nil
 		}
-		var before, after *Object
-		switch order := compareObjects(a, b); {
-		case order < 0:
-			before = older.take()
-		case order > 0:
-			after = newer.take()
-		default:
-			before, after = older.take(), newer.take()
-		}
-		address := before
-		if address == nil {
-			address = after
-		}
-		if d := compare(address.Address, before, after); d != nil {
-			differences = append(differences, *d)
-		}
-		if len(differences) == limit {
-			return differences, address.Address.String(), nil
-		}
 	}
 }
 
-// compareObjects orders by address; what is at its end comes last.
-func compareObjects(a, b *Object) int {
-	switch {
-	case a == nil:
-		return 1
-	case b == nil:
-		return -1
-	}
-	return strings.Compare(a.Address.String(), b.Address.String())
-}
-
-func compare(address lb.Address, before, after *Object) *Difference {
+func compare(before, after *Object) *Difference {
 	if before != nil && !before.Exists() {
 		before = nil
 	}
@@ -125,37 +114,8 @@ func compare(address lb.Address, before, after *Object) *Difference {
 			return nil
 		}
 	}
-	return &Difference{address, before, after}
-}
-
-// cursor walks over a configuration in order of address.
-type cursor struct {
-	log      Log
-	revision int64
-	after    string
-	held     []Object
-	ended    bool
-}
-
-func (c *cursor) peek(ctx context.Context) (*Object, error) {
-	if len(c.held) == 0 && !c.ended {
-		objects, more, err := StateAt(ctx, c.log, c.revision, c.after, fewAtOnce)
-		if err != nil {
-			return nil, err
-		}
-		c.held, c.ended = objects, !more
-		if len(objects) > 0 {
-			c.after = objects[len(objects)-1].Address.String()
-		}
+	if before != nil {
+		return &Difference{before.Address, before, after}
 	}
-	if len(c.held) == 0 {
-		return nil, nil
-	}
-	return &c.held[0], nil
-}
-
-func (c *cursor) take() *Object {
-	o := &c.held[0]
-	c.held = c.held[1:]
-	return o
+	return &Difference{after.Address, before, after}
 }

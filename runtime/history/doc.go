@@ -23,12 +23,15 @@ type Log interface {
 	// newest first.
 	Changes(ctx context.Context, resource string, through int64, limit int) ([]audit.Row, error)
 	// ChangesAt returns for each object whose address is after another one the newest
-	// accepted change with seq <= through, in order of address, up to limit.
-	ChangesAt(ctx context.Context, through int64, after string, limit int) ([]audit.Row, error)
+	// accepted change with since < seq <= through, in order of address, up to limit.
+	ChangesAt(ctx context.Context, since, through int64, after string, limit int) ([]audit.Row, error)
 }
 
-// pace is how many entries are read with one query: few at first, since an object may have
-// a megabyte, and more while they turn out small.
+// beginning is the revision before the first.
+const beginning = -1
+
+// pace is how many entries are read with one query: no more than are wanted, or few, at
+// first, since an object may have a megabyte, and more while they turn out small.
 type pace struct{ limit int }
 
 const (

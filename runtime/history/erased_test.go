@@ -24,8 +24,8 @@ func (c changed) Changes(ctx context.Context, resource string, through int64, li
 }
 
 // ChangesAt implements history.Log.
-func (c changed) ChangesAt(ctx context.Context, through int64, after string, limit int) ([]audit.Row, error) {
-	rows, err := c.Log.ChangesAt(ctx, through, after, limit)
+func (c changed) ChangesAt(ctx context.Context, since, through int64, after string, limit int) ([]audit.Row, error) {
+	rows, err := c.Log.ChangesAt(ctx, since, through, after, limit)
 	return c.all(rows), err
 }
 

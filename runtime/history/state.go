@@ -34,10 +34,10 @@ func ObjectAt(ctx context.Context, log Log, address lb.Address, revision int64) 
 // address, those after another address. Deleted ones are left out; more tells whether
 // there may be others.
 func StateAt(ctx context.Context, log Log, revision int64, after string, limit int) (objects []Object, more bool, err error) {
-	var p pace
+	p := pace{limit}
 	for len(objects) < limit {
 		asked := p.next()
-		rows, err := log.ChangesAt(ctx, revision, after, asked)
+		rows, err := log.ChangesAt(ctx, beginning, revision, after, asked)
 		if err != nil {
 			return nil, false, err
 		}

@@ -66,7 +66,7 @@ func TestARuleThatNeedsTooMuchIsStopped(t *testing.T) {
 				t.Errorf("decided %+v, want %q", d, tt.why)
 			}
 			// The slowest takes a third of a second, or a few with the race detector.
-			if took := time.Since(start); took > 20*time.Second {
+			if took := time.Since(start); took > time.Minute {
 				t.Errorf("took %v", took)
 			}
 		})

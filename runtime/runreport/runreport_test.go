@@ -145,155 +145,186 @@ func TestWhatBecameOfARun(t *testing.T) {
 		{"nothing", logOf(entry("a run register run/a"), entry("b plan create pool/web", does("", one))), nil, runreport.OverallNothing},
 		{
 			"planned", logOf(entry("a plan create pool/web", does("", one)), entry("b plan create pool/web", does("", two)), entry("b apply create pool/web", does("", two), fulfils(2))),
-			[]string{"pool/web create not_applied plan 1 of a"}, runreport.OverallPlanned,
+			[]string{"pool/web create not_applied plan 1 of a"},
+			runreport.OverallPlanned,
 		},
 		{
 			"planned and applied", logOf(entry("a plan create pool/web", does("", one)), entry("a apply create pool/web", does("", one), fulfils(1))),
-			[]string{"pool/web create applied plan 1 of a apply 2 in a"}, runreport.OverallApplied,
+			[]string{"pool/web create applied plan 1 of a apply 2 in a"},
+			runreport.OverallApplied,
 		},
 		{
 			"some applied", logOf(
 				entry("a plan create pool/web", does("", one)), entry("a plan update pool/api", does(one, two)), entry("a apply create pool/web", does("", one), fulfils(1))),
-			[]string{"pool/api update not_applied plan 2 of a", "pool/web create applied plan 1 of a apply 3 in a"}, runreport.OverallPartial,
+			[]string{"pool/api update not_applied plan 2 of a", "pool/web create applied plan 1 of a apply 3 in a"},
+			runreport.OverallPartial,
 		},
 		{
 			"planned twice, the newer applied", logOf(
 				entry("a plan update pool/web", does(one, two)), entry("a plan update pool/web", does(one, three)), entry("a apply update pool/web", does(one, three), fulfils(2))),
-			[]string{"pool/web update applied plan 2 of a apply 3 in a"}, runreport.OverallApplied,
+			[]string{"pool/web update applied plan 2 of a apply 3 in a"},
+			runreport.OverallApplied,
 		},
 		{
 			"planned twice, the older applied", logOf(
 				entry("a plan update pool/web", does(one, two)), entry("a plan update pool/web", does(one, three)), entry("a apply update pool/web", does(one, two), fulfils(1))),
-			[]string{"pool/web update not_applied plan 2 of a", "pool/web update applied plan 1 of a apply 3 in a"}, runreport.OverallPartial,
+			[]string{"pool/web update not_applied plan 2 of a", "pool/web update applied plan 1 of a apply 3 in a"},
+			runreport.OverallPartial,
 		},
 		{
 			"applied, and planned again", logOf(
 				entry("a plan update pool/web", does(one, two)), entry("a apply update pool/web", does(one, two), fulfils(1)), entry("a plan update pool/web", does(two, three))),
-			[]string{"pool/web update applied plan 1 of a apply 2 in a", "pool/web update not_applied plan 3 of a"}, runreport.OverallPartial,
+			[]string{"pool/web update applied plan 1 of a apply 2 in a", "pool/web update not_applied plan 3 of a"},
+			runreport.OverallPartial,
 		},
 		{
 			"applied twice", logOf(
 				entry("a plan update pool/web", does(one, two)), entry("a apply update pool/web", does(one, two), fulfils(1)),
 				entry("- apply update pool/web", does(two, one)), entry("a apply update pool/web", does(one, two), fulfils(1))),
-			[]string{"pool/web update applied plan 1 of a apply 4 in a", "pool/web update applied plan 1 of a apply 2 in a"}, runreport.OverallApplied,
+			[]string{"pool/web update applied plan 1 of a apply 4 in a", "pool/web update applied plan 1 of a apply 2 in a"},
+			runreport.OverallApplied,
 		},
 		{
 			"refused", logOf(entry("a plan create pool/web", does("", one)), entry("a reject create pool/web")),
-			[]string{"pool/web create failed plan 1 of a refused 2"}, runreport.OverallFailed,
+			[]string{"pool/web create failed plan 1 of a refused 2"},
+			runreport.OverallFailed,
 		},
 		{
 			"refused, then applied", logOf(
 				entry("a plan create pool/web", does("", one)), entry("a reject create pool/web"), entry("a apply create pool/web", does("", one), fulfils(1))),
-			[]string{"pool/web create applied plan 1 of a apply 3 in a refused 2"}, runreport.OverallApplied,
+			[]string{"pool/web create applied plan 1 of a apply 3 in a refused 2"},
+			runreport.OverallApplied,
 		},
 		{
 			"refused, then planned anew", logOf(
 				entry("a plan create pool/web", does("", one)), entry("a reject create pool/web"), entry("a plan create pool/web", does("", two))),
-			[]string{"pool/web create not_applied plan 3 of a"}, runreport.OverallPlanned,
+			[]string{"pool/web create not_applied plan 3 of a"},
+			runreport.OverallPlanned,
 		},
 		{
 			"applied, then refused", logOf(
 				entry("a plan create pool/web", does("", one)), entry("a apply create pool/web", does("", one), fulfils(1)), entry("a reject create pool/web")),
-			[]string{"pool/web create applied plan 1 of a apply 2 in a", "pool/web create failed refused 3"}, runreport.OverallFailed,
+			[]string{"pool/web create applied plan 1 of a apply 2 in a", "pool/web create failed refused 3"},
+			runreport.OverallFailed,
 		},
 		{
 			"refused when it was planned", logOf(entry("a reject create pool/web", planning)),
-			[]string{"pool/web create failed refused 1"}, runreport.OverallFailed,
+			[]string{"pool/web create failed refused 1"},
+			runreport.OverallFailed,
 		},
 		{
 			"refused here and applied in another run", logOf(
 				entry("a plan create pool/web", does("", one)), entry("a reject create pool/web"), entry("b apply create pool/web", does("", one), fulfils(1))),
-			[]string{"pool/web create applied plan 1 of a apply 3 in b refused 2"}, runreport.OverallApplied,
+			[]string{"pool/web create applied plan 1 of a apply 3 in b refused 2"},
+			runreport.OverallApplied,
 		},
 		{
 			"planned here, applied in another run", logOf(entry("a plan create pool/web", does("", one)), entry("b apply create pool/web", does("", one), fulfils(1))),
-			[]string{"pool/web create applied plan 1 of a apply 2 in b"}, runreport.OverallApplied,
+			[]string{"pool/web create applied plan 1 of a apply 2 in b"},
+			runreport.OverallApplied,
 		},
 		{
 			"planned here, planned and applied in another run", logOf(
 				entry("a plan create pool/web", does("", one)), entry("b plan create pool/web", does("", one)), entry("b apply create pool/web", does("", one), fulfils(2))),
-			[]string{"pool/web create applied plan 1 of a apply 3 in b"}, runreport.OverallApplied,
+			[]string{"pool/web create applied plan 1 of a apply 3 in b"},
+			runreport.OverallApplied,
 		},
 		{
 			"the same was done before it was planned", logOf(
 				entry("b apply update pool/web", does(one, two), fulfils(0)), entry("b apply update pool/web", does(two, one), fulfils(0)), entry("a plan update pool/web", does(one, two))),
-			[]string{"pool/web update not_applied plan 3 of a"}, runreport.OverallPlanned,
+			[]string{"pool/web update not_applied plan 3 of a"},
+			runreport.OverallPlanned,
 		},
 		{
 			"another run did something else", logOf(entry("a plan update pool/web", does(one, two)), entry("b apply update pool/web", does(one, three), fulfils(0))),
-			[]string{"pool/web update not_applied plan 1 of a"}, runreport.OverallPlanned,
+			[]string{"pool/web update not_applied plan 1 of a"},
+			runreport.OverallPlanned,
 		},
 		{
 			"applied by hand", logOf(entry("a plan create pool/web", does("", one)), entry("- apply create pool/web", does("", one), fulfils(1))),
-			[]string{"pool/web create applied plan 1 of a apply 2 in "}, runreport.OverallApplied,
+			[]string{"pool/web create applied plan 1 of a apply 2 in "},
+			runreport.OverallApplied,
 		},
 		{
 			"only applies, what another run planned", logOf(entry("b plan create pool/web", does("", one)), entry("a apply create pool/web", does("", one), fulfils(1))),
-			[]string{"pool/web create applied plan 1 of b apply 2 in a"}, runreport.OverallApplied,
+			[]string{"pool/web create applied plan 1 of b apply 2 in a"},
+			runreport.OverallApplied,
 		},
 		{
 			"unplanned", logOf(entry("a apply create pool/web", does("", one), fulfils(0))),
-			[]string{"pool/web create unplanned apply 1 in a"}, runreport.OverallUnplanned,
+			[]string{"pool/web create unplanned apply 1 in a"},
+			runreport.OverallUnplanned,
 		},
 		{
 			"planned, and something else applied", logOf(entry("a plan update pool/web", does(one, two)), entry("a apply update pool/web", does(one, three), fulfils(0))),
-			[]string{"pool/web update not_applied plan 1 of a", "pool/web update unplanned apply 2 in a"}, runreport.OverallUnplanned,
+			[]string{"pool/web update not_applied plan 1 of a", "pool/web update unplanned apply 2 in a"},
+			runreport.OverallUnplanned,
 		},
 		{
 			"replaced", logOf(
 				entry("a plan delete pool/web", does(one, "")), entry("a plan create pool/web", does("", two)),
 				entry("a apply delete pool/web", does(one, ""), fulfils(1)), entry("a apply create pool/web", does("", two), fulfils(2))),
-			[]string{"pool/web delete applied plan 1 of a apply 3 in a", "pool/web create applied plan 2 of a apply 4 in a"}, runreport.OverallApplied,
+			[]string{"pool/web delete applied plan 1 of a apply 3 in a", "pool/web create applied plan 2 of a apply 4 in a"},
+			runreport.OverallApplied,
 		},
 		{
 			"replaced by half", logOf(
 				entry("a plan delete pool/web", does(one, "")), entry("a plan create pool/web", does("", two)),
 				entry("a apply delete pool/web", does(one, ""), fulfils(1)), entry("a reject create pool/web")),
-			[]string{"pool/web delete applied plan 1 of a apply 3 in a", "pool/web create failed plan 2 of a refused 4"}, runreport.OverallFailed,
+			[]string{"pool/web delete applied plan 1 of a apply 3 in a", "pool/web create failed plan 2 of a refused 4"},
+			runreport.OverallFailed,
 		},
 		{
 			"destroyed, with a pending update that Terraform plans first", logOf(
 				entry("a plan update pool/web", does(one, two)), entry("a plan delete pool/web", does(one, "")), entry("a apply delete pool/web", does(one, ""), fulfils(2))),
-			[]string{"pool/web delete applied plan 2 of a apply 3 in a"}, runreport.OverallApplied,
+			[]string{"pool/web delete applied plan 2 of a apply 3 in a"},
+			runreport.OverallApplied,
 		},
 		{
 			"updated, then destroyed", logOf(
 				entry("a plan update pool/web", does(one, two)), entry("a apply update pool/web", does(one, two), fulfils(1)),
 				entry("a plan delete pool/web", does(two, "")), entry("a apply delete pool/web", does(two, ""), fulfils(3))),
-			[]string{"pool/web update applied plan 1 of a apply 2 in a", "pool/web delete applied plan 3 of a apply 4 in a"}, runreport.OverallApplied,
+			[]string{"pool/web update applied plan 1 of a apply 2 in a", "pool/web delete applied plan 3 of a apply 4 in a"},
+			runreport.OverallApplied,
 		},
 		{
 			"values not known", logOf(
 				entry("a plan create pool/web", does("", `{"n":1}`, "/host")), entry("a apply create pool/web", does("", `{"host":"h","n":1}`), fulfils(1))),
-			[]string{"pool/web create applied plan 1 of a apply 2 in a"}, runreport.OverallApplied,
+			[]string{"pool/web create applied plan 1 of a apply 2 in a"},
+			runreport.OverallApplied,
 		},
 		{
 			"values not known, applied in another run that planned it too", logOf(
 				entry("a plan create pool/web", does("", `{"n":1}`, "/host")), entry("b plan create pool/web", does("", `{"host":"h","n":1}`)),
 				entry("b apply create pool/web", does("", `{"host":"h","n":1}`), fulfils(2))),
-			[]string{"pool/web create applied plan 1 of a apply 3 in b"}, runreport.OverallApplied,
+			[]string{"pool/web create applied plan 1 of a apply 3 in b"},
+			runreport.OverallApplied,
 		},
 		{
 			"values not known, and another of those known", logOf(
 				entry("a plan create pool/web", does("", `{"n":1}`, "/host")), entry("b apply create pool/web", does("", `{"host":"h","n":2}`), fulfils(0))),
-			[]string{"pool/web create not_applied plan 1 of a"}, runreport.OverallPlanned,
+			[]string{"pool/web create not_applied plan 1 of a"},
+			runreport.OverallPlanned,
 		},
 		{
 			"known first and then not, applied as both", logOf(
 				entry("a plan create pool/web", does("", `{"host":"h","n":1}`)), entry("a plan create pool/web", does("", `{"n":1}`, "/host")),
 				entry("a apply create pool/web", does("", `{"host":"h","n":1}`), fulfils(1))),
-			[]string{"pool/web create applied plan 2 of a apply 3 in a"}, runreport.OverallApplied,
+			[]string{"pool/web create applied plan 2 of a apply 3 in a"},
+			runreport.OverallApplied,
 		},
 		{
 			"bodies erased", logOf(
 				entry("a plan create pool/web", does("", `{"n":1}`, "/host"), erased), entry("a apply create pool/web", does("", `{"host":"h","n":1}`), fulfils(1), erased),
 				entry("a plan create pool/api", does("", one), erased), entry("b apply create pool/api", does("", one), fulfils(9), erased)),
-			[]string{"pool/api create applied plan 3 of a apply 4 in b", "pool/web create applied plan 1 of a apply 2 in a"}, runreport.OverallApplied,
+			[]string{"pool/api create applied plan 3 of a apply 4 in b", "pool/web create applied plan 1 of a apply 2 in a"},
+			runreport.OverallApplied,
 		},
 		{
 			"an emergency is as planned or not, like anything", logOf(
 				entry("a plan create pool/web", does("", one), emergency), entry("a apply create pool/web", does("", one), fulfils(1), emergency), entry("a apply delete pool/web", does(one, ""), fulfils(0), emergency)),
-			[]string{"pool/web create applied plan 1 of a apply 2 in a", "pool/web delete unplanned apply 3 in a"}, runreport.OverallUnplanned,
+			[]string{"pool/web create applied plan 1 of a apply 2 in a", "pool/web delete unplanned apply 3 in a"},
+			runreport.OverallUnplanned,
 		},
 	}
 	for _, tt := range tests {

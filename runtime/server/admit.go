@@ -95,6 +95,8 @@ func (c *call) about() control.Subject {
 		resource, op = "drift", "see"
 	case c.op.ID == "acceptDrift":
 		resource, op = "drift", audit.OpAcceptDrift
+	case c.op.ID == "rollBack":
+		resource, op = "configuration", "rollback"
 	case c.op.ID == "putRunAddresses":
 		resource, op = "addresses/"+c.PathValue("id"), "attach"
 	}

@@ -160,15 +160,38 @@ func TestATokenCountsMoreThanACertificate(t *testing.T) {
 	}
 }
 
+// accepted reports whether a call is let in that shows nothing but a certificate.
+func (r *rig) accepted(t *testing.T) bool {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.Endpoint+"/v1/whoami", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := (&http.Client{Transport: r.contract}).Do(req)
+	if err != nil {
+		return false
+	}
+	resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
 // TestACertificateThatExpiresOnAnOpenConnectionIsNotGoodAnyMore: the handshake may
 // have been long ago.
 func TestACertificateThatExpiresOnAnOpenConnectionIsNotGoodAnyMore(t *testing.T) {
+	t.Parallel() // it waits
 	clients := runtimetest.NewCA(t, "clients")
 	r := startMutual(t, clients)
-	short := r.presenting(t, clients.Issue(t, func(c *x509.Certificate) {
-		c.Subject.CommonName, c.NotAfter = "ci-main", time.Now().Add(3*time.Second)
-	}))
-	short.must(t, nil, http.MethodGet, "/v1/whoami", nil, nobody)
+	short, ok := (*rig)(nil), false
+	// On a machine that is too busy to shake hands before its end, the next one lasts longer.
+	for lasts := 2 * time.Second; !ok && lasts < time.Minute; lasts *= 2 {
+		short = r.presenting(t, clients.Issue(t, func(c *x509.Certificate) {
+			c.Subject.CommonName, c.NotAfter = "ci-main", time.Now().Add(lasts)
+		}))
+		ok = short.accepted(t)
+	}
+	if !ok {
+		t.Fatal("no certificate was good in time")
+	}
 	waitFor(t, "the certificate's end", func() bool {
 		return short.do(t, http.MethodGet, "/v1/whoami", nil, nobody).problem.Code == api.CodeUnauthenticated
 	})

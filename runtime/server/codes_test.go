@@ -45,7 +45,7 @@ func TestEveryProblemCodeCanComeAbout(t *testing.T) {
 	emergency := func() string { return full.ticket(t, api.TicketRequest{Type: "emergency", Scope: addresses("*")}).ID }
 	planned(t, full, "run-1", "planned")
 	token := issuer.Sign(issuer.GitHubClaims(audience))
-	short := full.open(t, api.TicketRequest{NotAfter: time.Now().Add(time.Second).UTC()}, "approver approve")
+	short := full.brief(t)
 	key := with(api.HeaderIdempotencyKey, uuid.NewString())
 	provoke := map[api.Code]func() *answer{
 		api.CodeMalformed:       func() *answer { return full.do(t, get, "/v1/pools?limit=x", nil) },

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	stderrors "errors"
 	"fmt"
 	"io"
 	"net"
@@ -30,8 +31,9 @@ type contract struct {
 	// underLoad leaves the comparison out: it takes longer than the calls.
 	underLoad bool
 
-	mu        sync.Mutex // guards what follows; the validator takes one call at a time
-	validator validator.Validator
+	document *document
+
+	mu sync.Mutex // guards what follows
 	// operations and codes are what was seen so far.
 	operations map[string]int
 	codes      map[api.Code]int
@@ -58,19 +60,50 @@ func newContract(t *testing.T, endpoint, caPEM string) *contract {
 	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("openapi.json: %d, %v", resp.StatusCode, err)
 	}
-	parsed, err := libopenapi.NewDocument(doc)
+	read, err := readDocument(string(doc))
 	if err != nil {
 		t.Fatalf("openapi.json: %v", err)
 	}
-	v, errs := validator.NewValidator(parsed)
-	if len(errs) > 0 {
-		t.Fatalf("openapi.json: %v", errs)
-	}
-	c := &contract{t: t, sources: map[string]*http.Transport{}, transport: transport, mux: http.NewServeMux(), validator: v, operations: map[string]int{}, codes: map[api.Code]int{}}
+	c := &contract{t: t, sources: map[string]*http.Transport{}, transport: transport, mux: http.NewServeMux(), document: read, operations: map[string]int{}, codes: map[api.Code]int{}}
 	for _, op := range api.Operations {
 		c.mux.Handle(op.Method+" "+op.Path, operation(op.ID))
 	}
 	return c
+}
+
+// document is an OpenAPI document that was read.
+type document struct {
+	mu        sync.Mutex // the validator takes one call at a time
+	validator validator.Validator
+}
+
+// documents are those that were read. To read one takes longer than most tests, and
+// all servers hand out the same.
+var documents struct {
+	sync.Mutex // guards read
+	read       map[string]*document
+}
+
+func readDocument(text string) (*document, error) {
+	documents.Lock()
+	defer documents.Unlock()
+	if d := documents.read[text]; d != nil {
+		return d, nil
+	}
+	parsed, err := libopenapi.NewDocument([]byte(text))
+	if err != nil {
+		return nil, err
+	}
+	v, errs := validator.NewValidator(parsed)
+	if len(errs) > 0 {
+		return nil, stderrors.Join(errs...)
+	}
+	if documents.read == nil {
+		documents.read = map[string]*document{}
+	}
+	d := &document{validator: v}
+	documents.read[text] = d
+	return d, nil
 }
 
 // operation is a handler only so that a mux can find it.
@@ -115,12 +148,14 @@ func (c *contract) RoundTrip(req *http.Request) (*http.Response, error) {
 	c.operations[string(op)]++
 	rewind()
 	req = oneSegment(string(op), req)
-	if ok, errs := c.validator.ValidateHttpResponse(req, resp); !ok {
+	c.document.mu.Lock()
+	defer c.document.mu.Unlock()
+	if ok, errs := c.document.validator.ValidateHttpResponse(req, resp); !ok {
 		c.t.Errorf("the answer to %s %s (%d) is not what the document says: %s\n%s", req.Method, req.URL, resp.StatusCode, describe(errs), received)
 	}
 	rewind()
 	if resp.StatusCode/100 == 2 {
-		if ok, errs := c.validator.ValidateHttpRequestSync(req); !ok {
+		if ok, errs := c.document.validator.ValidateHttpRequestSync(req); !ok {
 			c.t.Errorf("%s %s was accepted and the document forbids it: %s\n%s", req.Method, req.URL, describe(errs), sent)
 		}
 	}

@@ -21,6 +21,8 @@ const (
 	// maxPageBytes ends a page early: the next one goes on from there.
 	maxPageBytes  = 8 << 20
 	entriesAtOnce = 20
+	// maxUndoneListed bounds what a list says of a rollback.
+	maxUndoneListed = 10
 )
 
 // What a list of entries can include.
@@ -119,6 +121,10 @@ func (s *server) listed(ctx context.Context, row *audit.Row, include string) (ap
 	record, err := entryRecord(row, include == includePatch && !row.BodyErased())
 	if err != nil {
 		return record, err
+	}
+	if record.Body != nil && len(record.Body.Undone) > 0 {
+		record.Undone = record.Body.Undone[:min(len(record.Body.Undone), maxUndoneListed)]
+		record.UndoneMore = len(record.Body.Undone) > maxUndoneListed
 	}
 	record.Body, record.BodyState, record.BodyErasedBy = nil, found.State, found.By
 	if include == includeEvidence {

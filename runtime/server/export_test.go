@@ -42,3 +42,11 @@ func (f Failures) Held() (attempts, recorded int) {
 
 // Source is what failures from an address are counted under.
 func Source(ip string) string { return source(ip) }
+
+// SetMaxSearched bounds the entries that one page of a search looks at, and returns what
+// undoes that. It is called before the server starts.
+func SetMaxSearched(n int) (undo func()) {
+	before := maxSearched
+	maxSearched = n
+	return func() { maxSearched = before }
+}

@@ -75,6 +75,11 @@ func TestEveryOperationDoesWhatTheDocumentSays(t *testing.T) {
 	}
 	r.must(t, nil, http.MethodGet, "/v1/entries?actor=olivia&type=apply&since=2020-01-01T00:00:00Z&until=2100-01-01T00:00:00Z&include=patch&limit=2", nil)
 
+	var traffic api.Traffic
+	if r.must(t, &traffic, http.MethodGet, "/v1/traffic?step=1m&limit=10", nil); traffic.Items == nil || traffic.StepSeconds != 60 {
+		t.Errorf("traffic: %+v", traffic)
+	}
+
 	r.must(t, nil, http.MethodGet, "/tlog/tile/entries/000.p/1", nil)
 	walkEvidence(t, r)
 
@@ -145,6 +150,13 @@ func walkRuns(t *testing.T, r *rig) {
 	var list api.RunList
 	if r.must(t, &list, http.MethodGet, "/v1/runs", nil); len(list.Items) != 2 || list.Items[0].ID != "github-1" {
 		t.Errorf("runs: %+v", list)
+	}
+	var kept api.RunAddressesKept
+	r.must(t, &kept, http.MethodPut, "/v1/run-addresses/github-1", `{"addresses":{"pool/planned":"auditlb_pool.planned"}}`)
+	var report api.RunReport
+	r.must(t, &report, http.MethodGet, "/v1/run-reports/github-1?limit=1", nil)
+	if report.Overall != api.RunPlanned || len(report.Effects) != 1 || report.Effects[0].TerraformAddress != "auditlb_pool.planned" || kept.Seq == 0 {
+		t.Errorf("report: %+v, kept %+v", report, kept)
 	}
 }
 

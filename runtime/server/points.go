@@ -20,7 +20,11 @@ const (
 // pointParameter reads a point in time. Of a run it is the moment just before its first
 // change, or with after the one just after its last.
 func (s *server) pointParameter(c *call, name string, after bool) (api.Point, error) {
-	text := c.URL.Query().Get(name)
+	return s.point(c, name, c.URL.Query().Get(name), after)
+}
+
+// point reads a point in time that stands somewhere else.
+func (s *server) point(c *call, name, text string, after bool) (api.Point, error) {
 	extent, err := s.Log.Extent(c.Context())
 	if err != nil {
 		return api.Point{}, err

@@ -7,9 +7,10 @@ import (
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
-// Bounds of what one page of a search looks at.
+// maxSearched bounds the entries that one page of a search looks at. Tests lower it.
+var maxSearched = 5000
+
 const (
-	maxSearched      = 5000
 	maxSearchedBytes = 32 << 20
 	// searchedAtOnce are read with one query, where entries turn out to be small.
 	searchedAtOnce = 200
@@ -63,7 +64,7 @@ func (s *search) atOnce(n int) int {
 	case s == nil:
 		return n
 	case s.entries == 0 || s.size/s.entries > smallEntry:
-		return entriesAtOnce
+		return min(entriesAtOnce, maxSearched)
 	}
-	return searchedAtOnce
+	return min(searchedAtOnce, maxSearched)
 }

@@ -51,6 +51,9 @@ type Options struct {
 	Sinks func() []api.Sink
 	// Bodies finds bodies that are not in the log any more; nil is nowhere.
 	Bodies Bodies
+	// Traffic says what the data plane did; ok is false when nothing is known of the one
+	// series that was asked for. Nil: nothing is counted.
+	Traffic func(api.TrafficQuery) (answer *api.Traffic, ok bool)
 	// Feed is told when the log has grown; nil is one that never is.
 	Feed *Feed
 	// Now is the clock; nil is time.Now.
@@ -149,6 +152,8 @@ var handlers = map[string]handler{
 	"listDrift":         (*server).listDrift,
 	"seeDrift":          (*server).seeDrift,
 	"acceptDrift":       (*server).acceptDrift,
+	"rollBack":          (*server).rollBack,
+	"getTraffic":        (*server).getTraffic,
 	"openapi":           (*server).openapi,
 	"checkpoint":        (*server).checkpoint,
 	"tile":              (*server).tile,

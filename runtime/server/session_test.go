@@ -127,6 +127,7 @@ func TestASessionEndsAtItsTime(t *testing.T) {
 // TestAnIssuerThatIsDownIsNotTheTokensFault: it may be tried again, and counts as no
 // failure of whoever tries.
 func TestAnIssuerThatIsDownIsNotTheTokensFault(t *testing.T) {
+	t.Parallel() // it waits
 	issuer := oidctest.Start(t)
 	r := start(t, trustGitHub(issuer))
 	token := issuer.Sign(issuer.GitHubClaims(audience))

@@ -26,8 +26,8 @@ func (l *wholeLog) Changes(ctx context.Context, resource string, through int64, 
 }
 
 // ChangesAt implements history.Log.
-func (l *wholeLog) ChangesAt(ctx context.Context, through int64, after string, limit int) ([]audit.Row, error) {
-	rows, err := l.Log.ChangesAt(ctx, through, after, limit)
+func (l *wholeLog) ChangesAt(ctx context.Context, since, through int64, after string, limit int) ([]audit.Row, error) {
+	rows, err := l.Log.ChangesAt(ctx, since, through, after, limit)
 	return l.filled(ctx, rows), err
 }
 

@@ -45,7 +45,7 @@ func (s *server) ticketRequest(c *call) (control.TicketRequest, error) {
 	return control.TicketRequest{Run: req.Run, Request: ticket.Request{
 		ID: req.ID, Type: ticket.Type(req.Type), Title: req.Title, Reason: req.Reason, URL: req.URL,
 		Scope: scope, NotBefore: req.NotBefore, NotAfter: req.NotAfter, RequiredApprovals: req.RequiredApprovals,
-		MaxUses: req.MaxUses, SeparateApplier: req.SeparateApplier, Draft: req.Draft,
+		MaxUses: req.MaxUses, SeparateApplier: req.SeparateApplier, OverrideConflicts: req.OverrideConflicts, Draft: req.Draft,
 	}}, nil
 }
 
@@ -125,7 +125,7 @@ func (s *server) ticketOf(t *control.HeldTicket) api.Ticket {
 		Requester: t.Requester, RequestedAt: t.RequestedAt, NotBefore: t.NotBefore, NotAfter: t.NotAfter,
 		RequiredApprovals: t.RequiredApprovals, Approvals: []api.TicketApproval{}, Revision: t.Revision,
 		Scope:   api.TicketScope{Addresses: t.Scope.Addresses},
-		MaxUses: t.MaxUses, SeparateApplier: t.SeparateApplier, ReviewPending: t.Unreviewed(), Authority: t.Authority,
+		MaxUses: t.MaxUses, SeparateApplier: t.SeparateApplier, OverrideConflicts: t.OverrideConflicts, ReviewPending: t.Unreviewed(), Authority: t.Authority,
 	}
 	for _, op := range t.Scope.Operations {
 		out.Scope.Operations = append(out.Scope.Operations, string(op))
@@ -134,7 +134,7 @@ func (s *server) ticketOf(t *control.HeldTicket) api.Ticket {
 		out.Approvals = append(out.Approvals, approvalOf(a))
 	}
 	if b := t.Binding; b != nil {
-		out.Binding = &api.TicketBinding{Run: b.Run, EffectsDigest: b.Digest, Effects: len(b.Effects)}
+		out.Binding = &api.TicketBinding{Run: b.Run, EffectsDigest: b.Digest, SetDigest: ticket.SetDigest(b.Effects), Effects: len(b.Effects)}
 	}
 	if t.Review != nil {
 		review := approvalOf(*t.Review)

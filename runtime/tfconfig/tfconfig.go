@@ -5,11 +5,8 @@ package tfconfig
 
 import (
 	"fmt"
-	"maps"
 	"regexp"
-	"slices"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -121,88 +118,4 @@ func labelOf(kind, name string, taken map[string]bool) string {
 	}
 	taken[kind+"."+label] = true
 	return label
-}
-
-// member is an attribute of an object.
-type member struct {
-	name  string
-	value jsontext.Value
-}
-
-// maxReduced bounds the leaves of an object whose defaults are looked for, since each takes
-// a reading of the object.
-const maxReduced = 400
-
-// declared are the members that have to be declared, the owner first: without any one of
-// them the object would be another.
-func declared(o Object) ([]member, error) {
-	obj, err := lb.Decode(o.Address.Kind, o.Encoded)
-	if err != nil {
-		return nil, err
-	}
-	want, err := lb.Encode(obj)
-	if err != nil {
-		return nil, err
-	}
-	var root map[string]any
-	if err := json.Unmarshal(want, &root); err != nil {
-		return nil, err
-	}
-	if leaves(root) <= maxReduced {
-		reduce(root, func() bool {
-			b, err := json.Marshal(root)
-			if err != nil {
-				return false
-			}
-			obj, err := lb.Decode(o.Address.Kind, b)
-			if err != nil {
-				return false
-			}
-			got, err := lb.Encode(obj)
-			return err == nil && string(got) == string(want)
-		})
-	}
-	return ordered(root)
-}
-
-func leaves(v any) int {
-	n := 1
-	if object, ok := v.(map[string]any); ok {
-		for _, m := range object {
-			n += leaves(m)
-		}
-	}
-	return n
-}
-
-// reduce takes out every member without which the whole is the same.
-func reduce(object map[string]any, same func() bool) {
-	for _, name := range slices.Sorted(maps.Keys(object)) {
-		value := object[name]
-		delete(object, name)
-		if same() {
-			continue
-		}
-		object[name] = value
-		if inner, ok := value.(map[string]any); ok {
-			reduce(inner, same)
-		}
-	}
-}
-
-func ordered(root map[string]any) ([]member, error) {
-	var out []member
-	for _, name := range slices.Sorted(maps.Keys(root)) {
-		value, err := json.Marshal(root[name], json.Deterministic(true))
-		if err != nil {
-			return nil, err
-		}
-		m := member{name, value}
-		if name == "owner" {
-			out = append([]member{m}, out...)
-		} else {
-			out = append(out, m)
-		}
-	}
-	return out, nil
 }

@@ -74,9 +74,7 @@ func Bind(run string, effects []Effect) (*Binding, error) {
 	for _, e := range newest {
 		b.Effects = append(b.Effects, e)
 	}
-	slices.SortFunc(b.Effects, func(x, y Effect) int {
-		return cmp.Or(cmp.Compare(x.Address, y.Address), cmp.Compare(x.Op, y.Op))
-	})
+	slices.SortFunc(b.Effects, byAddress)
 	return b, nil
 }
 
@@ -89,6 +87,7 @@ type terms struct {
 	RequiredApprovals int       `json:"required_approvals"`
 	MaxUses           int       `json:"max_uses"`
 	SeparateApplier   bool      `json:"separate_applier"`
+	OverrideConflicts bool      `json:"override_conflicts,omitzero"`
 	Effects           []Effect  `json:"effects"`
 }
 
@@ -100,19 +99,43 @@ func (t *Ticket) seal() {
 	if t.Binding == nil {
 		return
 	}
-	set := slices.Clone(t.Binding.Effects)
+	sealed := *t.Binding
+	sealed.Digest = digestOf(terms{
+		t.Type, t.Scope, t.NotBefore, t.NotAfter, t.RequiredApprovals, t.MaxUses, t.SeparateApplier, t.OverrideConflicts, setOf(t.Binding.Effects),
+	})
+	t.Binding = &sealed
+}
+
+// SetDigest is the hex SHA-256 of the canonical JSON (RFC 8785) of a set of effects
+// without their plans, in order of address and operation: on whatever terms they are
+// permitted, whoever planned them and when.
+func SetDigest(effects []Effect) string {
+	set := setOf(effects)
+	slices.SortFunc(set, byAddress)
+	return digestOf(set)
+}
+
+// setOf are effects without what does not make them another set.
+func setOf(effects []Effect) []Effect {
+	set := append([]Effect{}, effects...)
 	for i := range set {
 		set[i].Plan = 0
 		set[i].Unknown = slices.Sorted(slices.Values(set[i].Unknown))
 	}
-	canonical, err := lb.Canonical(terms{t.Type, t.Scope, t.NotBefore, t.NotAfter, t.RequiredApprovals, t.MaxUses, t.SeparateApplier, set})
+	return set
+}
+
+func digestOf(v any) string {
+	canonical, err := lb.Canonical(v)
 	if err != nil {
 		panic(fmt.Sprintf("ticket: terms that can't be encoded: %v", err)) // texts and numbers always can
 	}
 	sum := sha256.Sum256(canonical)
-	sealed := *t.Binding
-	sealed.Digest = hex.EncodeToString(sum[:])
-	t.Binding = &sealed
+	return hex.EncodeToString(sum[:])
+}
+
+func byAddress(x, y Effect) int {
+	return cmp.Or(cmp.Compare(x.Address, y.Address), cmp.Compare(x.Op, y.Op))
 }
 
 // For returns the effect that an operation on an address is held to, or nil when

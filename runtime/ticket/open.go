@@ -20,6 +20,7 @@ type Request struct {
 	RequiredApprovals   int
 	MaxUses             int
 	SeparateApplier     bool
+	OverrideConflicts   bool
 	// Draft leaves the ticket with its requester until it is submitted.
 	Draft bool
 	// Binding is what the ticket is bound to, or nil.
@@ -50,6 +51,7 @@ func (t *Ticket) take(r Request, now time.Time) {
 	t.Scope, t.Binding = r.Scope, r.Binding
 	t.NotBefore, t.NotAfter = r.NotBefore.UTC(), r.NotAfter.UTC()
 	t.RequiredApprovals, t.MaxUses, t.SeparateApplier = r.RequiredApprovals, r.MaxUses, r.SeparateApplier
+	t.OverrideConflicts = r.OverrideConflicts
 	if t.Type == "" {
 		t.Type = Normal
 	}

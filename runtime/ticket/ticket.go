@@ -62,6 +62,8 @@ type Ticket struct {
 	MaxUses int `json:"max_uses,omitzero"`
 	// SeparateApplier keeps those who approved from applying.
 	SeparateApplier bool `json:"separate_applier,omitzero"`
+	// OverrideConflicts lets a rollback take back what others have changed since, too.
+	OverrideConflicts bool `json:"override_conflicts,omitzero"`
 	// Binding, if there is one, is exactly what may be done.
 	Binding *Binding `json:"binding,omitzero"`
 	// Review is somebody else's look at what was done in an emergency.

@@ -24,8 +24,8 @@ func ranIf(err error) error {
 }
 
 func makeChange(ctx context.Context, args []string) error {
-	planOnly := args[0] == "plan"
-	if planOnly {
+	planOnly, applyOnly := args[0] == "plan", args[0] == "apply"
+	if planOnly || applyOnly {
 		args = args[1:]
 	}
 	op := lb.Op(args[0])
@@ -61,8 +61,10 @@ func makeChange(ctx context.Context, args []string) error {
 	if plan.Object, err = os.ReadFile(args[2]); err != nil {
 		return err
 	}
-	if _, err := c.Plan(ctx, plan); err != nil || planOnly {
-		return err
+	if !applyOnly {
+		if _, err := c.Plan(ctx, plan); err != nil || planOnly {
+			return err
+		}
 	}
 	o, err := c.Put(ctx, at, plan.Object, pre)
 	if err == nil {

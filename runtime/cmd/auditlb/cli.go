@@ -28,7 +28,10 @@ func (c *cli) client() (*client.Client, error) { return c.clientUnder("") }
 
 // clientUnder returns a client that names a ticket, without one that of the
 // environment.
-func (c *cli) clientUnder(ticketID string) (*client.Client, error) {
+func (c *cli) clientUnder(ticketID string) (*client.Client, error) { return c.clientIn("", ticketID) }
+
+// clientIn is clientUnder for the calls of a run.
+func (c *cli) clientIn(run, ticketID string) (*client.Client, error) {
 	if c.output != outputTable && c.output != outputJSON {
 		return nil, usageError{fmt.Errorf("--output %q must be %s or %s", c.output, outputTable, outputJSON)}
 	}
@@ -44,6 +47,7 @@ func (c *cli) clientUnder(ticketID string) (*client.Client, error) {
 		Endpoint:     first(c.endpoint, os.Getenv("AUDITLB_ENDPOINT"), defaultEndpoint),
 		Token:        api.Secret(token),
 		Ticket:       first(ticketID, os.Getenv("AUDITLB_CHANGE_TICKET")),
+		Run:          run,
 		InsecureHTTP: c.insecureHTTP,
 		UserAgent:    "auditlb/" + version,
 	}

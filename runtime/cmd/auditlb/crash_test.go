@@ -74,20 +74,32 @@ func TestKill9LosesNothing(t *testing.T) {
 	}
 }
 
-// crash runs the program under load and kills it at a random moment.
+// crash runs the program under load and kills it at a random moment: some time after
+// some number of answers, so that a slow machine meets as many as a fast one.
 func crash(t *testing.T, in installation, workers []*crashWorker) {
 	t.Helper()
 	p := in.serve(t)
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	answered := make(chan struct{})
 	var load sync.WaitGroup
 	for _, w := range workers {
 		load.Go(func() {
-			if err := w.run(ctx, p.endpoint, in); err != nil {
+			if err := w.run(ctx, p.endpoint, in, answered); err != nil {
 				t.Error(err)
 			}
 		})
 	}
-	time.Sleep(time.Duration(20+rand.IntN(180)) * time.Millisecond) // the random moment
+	for n := 3 + rand.IntN(25); n > 0 && !t.Failed(); n-- {
+		select {
+		case <-answered:
+		case <-p.ended:
+			t.Errorf("the program ended by itself: %v\n%s", p.err, p.logged())
+		case <-ctx.Done():
+			t.Errorf("no answer in %s\n%s", patience, p.logged())
+		}
+	}
+	time.Sleep(rand.N(5 * time.Millisecond)) // anywhere within a commit
 	p.kill()
 	cancel()
 	load.Wait()
@@ -113,9 +125,9 @@ type crashCall struct {
 	n                         int
 }
 
-// run makes changes until the program is gone. It returns an error for an
-// answer that must not be.
-func (w *crashWorker) run(ctx context.Context, endpoint string, in installation) error {
+// run makes changes until the program is gone, and tells of each answer. It returns an
+// error for an answer that must not be.
+func (w *crashWorker) run(ctx context.Context, endpoint string, in installation, answered chan<- struct{}) error {
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	for ctx.Err() == nil {
@@ -131,6 +143,10 @@ func (w *crashWorker) run(ctx context.Context, endpoint string, in installation)
 		}
 		w.answers = append(w.answers, acknowledged{revision, w.pending.n})
 		w.pending = nil
+		select {
+		case answered <- struct{}{}:
+		default:
+		}
 	}
 	return nil
 }

@@ -183,6 +183,7 @@ func printEntry(out io.Writer, e *api.EntryRecord) {
 		"Terraform address", e.TerraformAddress,
 		"owner", e.Owner,
 		"operation", e.Op,
+		"rollback", rollbackText(e),
 		"outcome", e.Outcome,
 		"code", e.Code,
 		"actor", actor,

@@ -134,6 +134,8 @@ Exit codes: 0 done, 1 failed, 2 called wrongly, 3 refused by auditlb,
 		newVerify(c), newCheckpoint(c), newProof(c), newExport(c), newLog(c), newWhoami(c),
 		newSink(c),
 		newDrift(c),
+		newRollback(c),
+		newTraffic(c),
 		newWitness(c),
 		newPolicy(c), newRetention(c),
 	)

@@ -72,7 +72,11 @@ func printProblem(out io.Writer, p *api.Problem) {
 	if p.Seq > 0 {
 		recorded = fmt.Sprintf(", recorded as entry %d", p.Seq)
 	}
-	fmt.Fprintf(out, "  (%s%s, request %s)\n", p.Code, recorded, p.RequestID)
+	request := ""
+	if p.RequestID != "" {
+		request = ", request " + p.RequestID
+	}
+	fmt.Fprintf(out, "  (%s%s%s)\n", p.Code, recorded, request)
 }
 
 // colour codes are used only on a terminal.
@@ -164,6 +168,9 @@ func summary(e *api.EntryRecord) string {
 	parts := []string{patchSummary(e.Patch)}
 	if e.BodyState == api.BodyErased || e.BodyState == api.BodyUnavailable {
 		parts = append(parts, "(body "+bodyState(e.BodyState, e.BodyErasedBy)+")")
+	}
+	if text := rollbackText(e); text != "" {
+		parts = append(parts, "("+text+")")
 	}
 	if e.Emergency {
 		parts = append(parts, "(EMERGENCY)")

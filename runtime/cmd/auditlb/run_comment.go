@@ -144,7 +144,7 @@ func commentDetails(run string, e *api.RunEffect) string {
 		lines = append(lines, strings.TrimSuffix(strings.TrimPrefix(line, "  "), "\n"))
 	}
 	lines = append(lines, effectGaps(e)...)
-	return fmt.Sprintf("\n<details><summary>%s %s: %s</summary>\n\n%s\n\n</details>\n", html(string(e.Op)), html(e.Address), html(status(e.Status)), block("diff", lines))
+	return fmt.Sprintf("\n<details><summary><code>%s %s: %s</code></summary>\n\n%s\n\n</details>\n", plainHTML(string(e.Op)), plainHTML(e.Address), plainHTML(status(e.Status)), block("diff", lines))
 }
 
 // block is a fenced block whose fence is longer than any in it, so that no line ends it.
@@ -176,9 +176,9 @@ func code(text string) string {
 // the same everywhere.
 func cell(text string) string { return code(strings.ReplaceAll(text, "|", `\u007c`)) }
 
-// html is text in HTML that is plain ASCII letters, digits and what addresses have: the
+// plainHTML is text in HTML that is plain ASCII letters, digits and what addresses have: the
 // words of this program and names that were checked. Anything else becomes a _.
-func html(text string) string {
+func plainHTML(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r < 0x80 && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("/-. ", r)) {
 			return r

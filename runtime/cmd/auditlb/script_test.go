@@ -41,7 +41,10 @@ import (
 //	source FILE               sets what lines "export VAR=value" say
 //	change OP ADDRESS [FILE]  plans and makes a change, as the provider does,
 //	                          under $TICKET and in $RUN; refused: code 3.
-//	                          change plan OP … only plans it
+//	                          change plan OP … only plans it, change apply OP …
+//	                          makes it without a plan
+//	golden FILE               compares what the last command printed with a file, but
+//	                          for times, which are TIME, and tokens, which are TOKEN
 //	keypair NAME CN [ISSUER]  makes NAME.pem and NAME.key, of an authority or of
 //	                          127.0.0.1 and a client that one has issued
 //	sqlite FILE STATEMENT     edits a database
@@ -62,6 +65,7 @@ func TestScripts(t *testing.T) {
 			"setenv": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
 			},
+			"golden":  golden,
 			"keypair": keypair,
 			"pick":    pick,
 			"source":  source,
@@ -157,6 +161,18 @@ var exported = regexp.MustCompile(`(?m)^\s*export (\w+)=(\S+)$`)
 func source(ts *testscript.TestScript, _ bool, args []string) {
 	for _, m := range exported.FindAllStringSubmatch(ts.ReadFile(args[0]), -1) {
 		ts.Setenv(m[1], m[2])
+	}
+}
+
+var (
+	printedTime  = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ`)
+	printedToken = regexp.MustCompile(`token/[0-9a-f]{12}`)
+)
+
+func golden(ts *testscript.TestScript, _ bool, args []string) {
+	got := printedToken.ReplaceAllString(printedTime.ReplaceAllString(ts.ReadFile("stdout"), "TIME"), "TOKEN")
+	if want := ts.ReadFile(args[0]); got != want {
+		ts.Fatalf("printed:\n%s\nwant, as in %s:\n%s", got, args[0], want)
 	}
 }
 

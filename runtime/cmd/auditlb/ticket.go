@@ -139,7 +139,7 @@ func printTicket(out io.Writer, t *api.Ticket) {
 	if len(t.Scope.Operations) > 0 {
 		ops = strings.Join(t.Scope.Operations, ", ")
 	}
-	uses, bound, review, rules := "", "", "", ""
+	uses, bound, review, rules, overrides := "", "", "", "", ""
 	if t.MaxUses > 0 || t.Uses > 0 {
 		uses = fmt.Sprintf("%d changes made", t.Uses)
 		if t.MaxUses > 0 {
@@ -147,7 +147,10 @@ func printTicket(out io.Writer, t *api.Ticket) {
 		}
 	}
 	if b := t.Binding; b != nil {
-		bound = fmt.Sprintf("exactly the %d effects that run %s planned, digest %s", b.Effects, b.Run, b.EffectsDigest)
+		bound = fmt.Sprintf("exactly the %d effects that run %s planned, digest %s (set %s)", b.Effects, b.Run, b.EffectsDigest, b.SetDigest)
+	}
+	if t.OverrideConflicts {
+		overrides = "YES: a rollback may take back what others have changed since, too"
 	}
 	if t.SeparateApplier {
 		rules = "approvers may not apply"
@@ -172,6 +175,7 @@ func printTicket(out io.Writer, t *api.Ticket) {
 		"url", t.URL,
 		"requester", fmt.Sprintf("%s at %s", t.Requester, at(t.RequestedAt)),
 		"scope", ops+" on "+strings.Join(t.Scope.Addresses, ", "),
+		"overrides conflicts", overrides,
 		"bound to", bound,
 		"window", at(t.NotBefore)+" to "+until,
 		"approvals", fmt.Sprintf("%d of %d: %s", len(t.Approvals), t.RequiredApprovals, approvers(t.Approvals)),

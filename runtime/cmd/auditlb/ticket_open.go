@@ -32,6 +32,7 @@ func (f *ticketFlags) add(cmd *cobra.Command) {
 	flags.DurationVar(&f.valid, "for", 0, "how long changes may be made, in place of --not-after")
 	flags.IntVar(&f.req.RequiredApprovals, "approvals", 0, "how many people must approve (default 1)")
 	flags.IntVar(&f.req.MaxUses, "max-uses", 0, "how many changes may be made (default: no bound)")
+	flags.BoolVar(&f.req.OverrideConflicts, "override-conflicts", false, "let a rollback take back what others have changed since, too")
 	flags.BoolVar(&f.req.SeparateApplier, "separate-applier", false, "keep those who approve from applying")
 	cmd.MarkFlagsMutuallyExclusive("for", "not-after")
 }
@@ -138,7 +139,7 @@ before, its approvals are void.`,
 func amended(t *api.Ticket, req api.TicketRequest, changed func(flag string) bool) api.TicketRequest {
 	out := api.TicketRequest{
 		ID: t.ID, Type: t.Type, Title: t.Title, Reason: t.Reason, URL: t.URL, Scope: t.Scope, NotBefore: t.NotBefore, NotAfter: t.NotAfter,
-		RequiredApprovals: t.RequiredApprovals, MaxUses: t.MaxUses, SeparateApplier: t.SeparateApplier,
+		RequiredApprovals: t.RequiredApprovals, MaxUses: t.MaxUses, SeparateApplier: t.SeparateApplier, OverrideConflicts: t.OverrideConflicts,
 	}
 	if t.Binding != nil {
 		out.Run = t.Binding.Run
@@ -149,7 +150,8 @@ func amended(t *api.Ticket, req api.TicketRequest, changed func(flag string) boo
 		"address": func() { out.Scope.Addresses = req.Scope.Addresses }, "op": func() { out.Scope.Operations = req.Scope.Operations },
 		"not-before": func() { out.NotBefore = req.NotBefore }, "not-after": func() { out.NotAfter = req.NotAfter }, "for": func() { out.NotAfter = req.NotAfter },
 		"approvals": func() { out.RequiredApprovals = req.RequiredApprovals }, "max-uses": func() { out.MaxUses = req.MaxUses },
-		"separate-applier": func() { out.SeparateApplier = req.SeparateApplier },
+		"separate-applier":   func() { out.SeparateApplier = req.SeparateApplier },
+		"override-conflicts": func() { out.OverrideConflicts = req.OverrideConflicts },
 	} {
 		if changed(flag) {
 			take()

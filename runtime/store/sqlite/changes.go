@@ -18,7 +18,7 @@ var sqlChanges = selectRow + `WHERE e.resource = (SELECT id FROM resource WHERE 
 
 // sqlChangesAt walks over the names of objects, and looks for the newest change of each.
 var sqlChangesAt = selectRow + `WHERE e.seq IN (SELECT seq FROM (
-		SELECT (SELECT e.seq FROM entry e WHERE e.resource = o.id AND e.seq <= ? AND ` + accepted + ` ORDER BY e.seq DESC LIMIT 1) AS seq
+		SELECT (SELECT e.seq FROM entry e WHERE e.resource = o.id AND e.seq > ? AND e.seq <= ? AND ` + accepted + ` ORDER BY e.seq DESC LIMIT 1) AS seq
 		FROM resource o WHERE o.name > ? AND o.name < ? AND (` + anyKind() + `) ORDER BY o.name)
 	WHERE seq IS NOT NULL LIMIT ?) ORDER BY r.name`
 
@@ -48,8 +48,8 @@ func (r *reader) Changes(ctx context.Context, resource string, through int64, li
 }
 
 // ChangesAt implements history.Log.
-func (r *reader) ChangesAt(ctx context.Context, through int64, after string, limit int) ([]audit.Row, error) {
-	rows, err := r.db.QueryContext(ctx, sqlChangesAt, through, after, lastAddress, limit)
+func (r *reader) ChangesAt(ctx context.Context, since, through int64, after string, limit int) ([]audit.Row, error) {
+	rows, err := r.db.QueryContext(ctx, sqlChangesAt, since, through, after, lastAddress, limit)
 	return collect(rows, err, scanRow)
 }
 

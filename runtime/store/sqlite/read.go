@@ -4,14 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
-
-	"github.com/go-json-experiment/json"
-	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
@@ -88,131 +82,12 @@ func collect[T any](rows *sql.Rows, err error, scan func(interface{ Scan(...any)
 	return out, rows.Err()
 }
 
-// Rows implements audit.Source.
-func (r *reader) Rows(ctx context.Context, from int64, limit int) ([]audit.Row, error) {
-	rows, err := r.db.QueryContext(ctx, selectRow+"WHERE e.seq >= ? ORDER BY e.seq LIMIT ?", from, limit)
-	return collect(rows, err, scanRow)
-}
-
-// maxScanBytes is how much of entries is read in one go: a reader that takes long
-// keeps SQLite from starting its write-ahead log afresh, which then grows.
-const maxScanBytes = 32 << 20
-
-// Scan implements audit.Source.
-func (r *reader) Scan(ctx context.Context, from, to int64, visit func(*audit.Row) error) error {
-	for from < to {
-		next := to
-		read := 0
-		err := r.scan(ctx, selectRow+"WHERE e.seq >= ? AND e.seq < ? ORDER BY e.seq", from, to, func(rows *sql.Rows) (more bool, err error) {
-			var row audit.Row
-			var kind int
-			c := &row.Columns
-			err = rows.Scan(&row.Seq, (*sql.RawBytes)(&row.Leaf), (*sql.RawBytes)(&row.Salt), (*sql.RawBytes)(&row.Body), &c.TimeMicros, &kind, &c.Refused,
-				&c.Actor, &c.Ticket, &c.Run, &c.Workspace, &c.Owner, &c.Resource, &c.Effect)
-			if err != nil {
-				return false, err
-			}
-			c.Type = typeOf(kind)
-			if read += len(row.Leaf) + len(row.Body); read > maxScanBytes {
-				next = row.Seq + 1
-			}
-			return read <= maxScanBytes, visit(&row)
-		})
-		if err != nil {
-			return err
-		}
-		from = next
-	}
-	return nil
-}
-
-// ScanLeaves implements audit.Source. Leaves are small (audit.MaxLeafBytes).
-func (r *reader) ScanLeaves(ctx context.Context, from, to int64, visit func(leaf []byte) error) error {
-	var leaf sql.RawBytes
-	return r.scan(ctx, "SELECT leaf FROM entry WHERE seq >= ? AND seq < ? ORDER BY seq", from, to, func(rows *sql.Rows) (bool, error) {
-		if err := rows.Scan(&leaf); err != nil {
-			return false, err
-		}
-		return true, visit(leaf)
-	})
-}
-
-func (r *reader) scan(ctx context.Context, query string, from, to int64, each func(*sql.Rows) (more bool, err error)) error {
-	rows, err := r.db.QueryContext(ctx, query, from, to)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if more, err := each(rows); err != nil || !more {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
-// HashBlock implements audit.Source.
-func (r *reader) HashBlock(ctx context.Context, from, to int64) ([]byte, error) {
-	var block []byte
-	// The order is that of the inner query. If it were another, the block would
-	// not be what is expected, and hashes be compared one by one.
-	err := r.db.QueryRowContext(ctx, `SELECT CAST(group_concat(hash, '') AS BLOB)
-		FROM (SELECT hash FROM hash WHERE idx >= ? AND idx < ? AND length(hash) = ? ORDER BY idx)`, from, to, tlog.HashSize).Scan(&block)
-	if int64(len(block)) != (to-from)*tlog.HashSize {
-		return nil, err
-	}
-	return block, err
-}
-
-// HashesAt implements audit.Source.
-func (r *reader) HashesAt(ctx context.Context, indexes []int64) ([]audit.StoredHash, error) {
-	list, err := json.Marshal(indexes)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := r.db.QueryContext(ctx, "SELECT idx, hash FROM hash WHERE idx IN (SELECT value FROM json_each(?))", string(list))
-	return collect(rows, err, scanHash)
-}
-
-// RowsOf implements audit.Source.
-func (r *reader) RowsOf(ctx context.Context, resource string, from int64, limit int) ([]audit.Row, error) {
-	rows, err := r.db.QueryContext(ctx, selectRow+"WHERE e.resource = (SELECT id FROM resource WHERE name = ?) AND e.seq >= ? ORDER BY e.seq LIMIT ?", resource, from, limit)
-	return collect(rows, err, scanRow)
-}
-
-// Hashes implements audit.Source.
-func (r *reader) Hashes(ctx context.Context, from, to int64) ([]audit.StoredHash, error) {
-	rows, err := r.db.QueryContext(ctx, "SELECT idx, hash FROM hash WHERE idx >= ? AND idx < ? ORDER BY idx", from, to)
-	return collect(rows, err, scanHash)
-}
-
-func scanHash(rows interface{ Scan(...any) error }) (audit.StoredHash, error) {
-	var h audit.StoredHash
-	var b []byte
-	err := rows.Scan(&h.Index, &b)
-	if len(b) == len(tlog.Hash{}) {
-		copy(h.Hash[:], b)
-	}
-	return h, err
-}
-
 const selectCurrent = `SELECT r.name, c.seq, c.state FROM current c JOIN resource r ON r.id = c.resource `
 
 func scanCurrent(rows interface{ Scan(...any) error }) (audit.Current, error) {
 	var c audit.Current
 	err := rows.Scan(&c.Resource, &c.Seq, &c.State)
 	return c, err
-}
-
-// Currents implements audit.Source.
-func (r *reader) Currents(ctx context.Context, after string, limit int) ([]audit.Current, error) {
-	rows, err := r.db.QueryContext(ctx, selectCurrent+"WHERE r.name > ? ORDER BY r.name LIMIT ?", after, limit)
-	return collect(rows, err, scanCurrent)
-}
-
-// Current implements audit.Source.
-func (r *reader) Current(ctx context.Context, resource string) (*audit.Current, error) {
-	return optional(scanCurrent(r.db.QueryRowContext(ctx, sqlState, resource)))
 }
 
 // optional turns "no rows" into nil.
@@ -229,93 +104,6 @@ func optional[T any](v T, err error) (*T, error) {
 // Entry implements control.Reader.
 func (r *reader) Entry(ctx context.Context, seq int64) (*audit.Row, error) {
 	return optional(scanRow(r.db.QueryRowContext(ctx, sqlEntry, seq)))
-}
-
-// Entries implements control.Reader.
-func (r *reader) Entries(ctx context.Context, q control.Query) ([]audit.Row, error) {
-	var where []string
-	var args []any
-	add := func(clause string, values ...any) {
-		where = append(where, clause)
-		args = append(args, values...)
-	}
-	if q.Resource != "" {
-		add("e.resource = (SELECT id FROM resource WHERE name = ?)", q.Resource)
-	}
-	if q.Run != "" {
-		add("e.changeset IN (SELECT id FROM changeset WHERE run = ? AND run <> '')", q.Run)
-	}
-	if q.Ticket != "" {
-		add("e.changeset IN (SELECT id FROM changeset WHERE ticket = ? AND ticket <> '')", q.Ticket)
-	}
-	if q.Actor != "" {
-		add("e.changeset IN (SELECT id FROM changeset WHERE actor = ?)", q.Actor)
-	}
-	if q.Workspace != "" {
-		add("e.changeset IN (SELECT id FROM changeset WHERE workspace = ? AND workspace <> '')", q.Workspace)
-	}
-	if q.Owner != "" {
-		add("e.changeset IN (SELECT id FROM changeset WHERE owner = ? AND owner <> '')", q.Owner)
-	}
-	if len(q.Types) > 0 {
-		// Literals, so that the planner can use the partial index on plans. With
-		// other filters, or several types, the index on types alone must not be
-		// chosen: what it selects would have to be sorted.
-		column := "+e.type"
-		if len(q.Types) == 1 && (len(where) == 0 || q.Types[0] == audit.TypePlan) {
-			column = "e.type"
-		}
-		codes := make([]string, len(q.Types))
-		for i, t := range q.Types {
-			codes[i] = strconv.Itoa(typeCode(t))
-		}
-		add(fmt.Sprintf("%s IN (%s)", column, strings.Join(codes, ", ")))
-	}
-	if !q.Since.IsZero() {
-		seq, err := r.firstAtOrAfter(ctx, q.Since.UnixMicro())
-		if err != nil {
-			return nil, err
-		}
-		add("e.seq >= ?", seq)
-	}
-	if !q.Until.IsZero() {
-		seq, err := r.firstAtOrAfter(ctx, q.Until.UnixMicro())
-		if err != nil {
-			return nil, err
-		}
-		add("e.seq < ?", seq)
-	}
-	if q.Before > 0 {
-		add("e.seq < ?", q.Before)
-	}
-	query := selectRow
-	if len(where) > 0 {
-		query += "WHERE " + strings.Join(where, " AND ") + " "
-	}
-	rows, err := r.db.QueryContext(ctx, query+"ORDER BY e.seq DESC LIMIT ?", append(args, q.Limit)...)
-	return collect(rows, err, scanRow)
-}
-
-// firstAtOrAfter finds the first seq at or after a time, by bisection: time
-// grows with seq, so no index is needed.
-func (r *reader) firstAtOrAfter(ctx context.Context, micros int64) (int64, error) {
-	var low, high int64
-	if err := r.db.QueryRowContext(ctx, "SELECT 0, coalesce(max(seq) + 1, 0) FROM entry").Scan(&low, &high); err != nil {
-		return 0, err
-	}
-	for low < high {
-		mid := (low + high) / 2
-		var ts int64
-		if err := r.db.QueryRowContext(ctx, "SELECT ts FROM entry WHERE seq = ?", mid).Scan(&ts); err != nil {
-			return 0, fmt.Errorf("entry %d: %w", mid, err)
-		}
-		if ts < micros {
-			low = mid + 1
-		} else {
-			high = mid
-		}
-	}
-	return low, nil
 }
 
 // States implements control.Reader.

@@ -59,14 +59,16 @@ func (s *suite) changes(t *testing.T) {
 		slices.SortFunc(newest, func(a, b audit.Entry) int { return cmp.Compare(a.Resource, b.Resource) })
 		for _, after := range []string{"", "pool/", "pool/a", "zebra"} {
 			for _, limit := range []int{1, 2, 500} {
-				want := []int64{}
-				for _, e := range newest {
-					if e.Resource > after && len(want) < limit {
-						want = append(want, e.Seq)
+				for _, since := range []int64{-1, 0, through / 2, through} {
+					want := []int64{}
+					for _, e := range newest {
+						if e.Seq > since && e.Resource > after && len(want) < limit {
+							want = append(want, e.Seq)
+						}
 					}
-				}
-				if got := seqs(get(s.store.ChangesAt(t.Context(), through, after, limit))(t)); !slices.Equal(got, want) {
-					t.Errorf("changes at %d after %q, %d at most: %v, want %v", through, after, limit, got, want)
+					if got := seqs(get(s.store.ChangesAt(t.Context(), since, through, after, limit))(t)); !slices.Equal(got, want) {
+						t.Errorf("changes at %d since %d after %q, %d at most: %v, want %v", through, since, after, limit, got, want)
+					}
 				}
 			}
 		}
