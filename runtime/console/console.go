@@ -31,6 +31,8 @@ type Options struct {
 	// API is the handler of the management API, which every page calls.
 	API    http.Handler
 	Logger *slog.Logger
+	// Providers are the identity providers that people can sign in at.
+	Providers []Provider
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -51,6 +53,8 @@ var pages = []page{
 	trafficPage,
 	evidencePage,
 	signInPage,
+	loginPage,
+	callbackPage,
 	signOutPage,
 }
 
@@ -61,6 +65,7 @@ type console struct {
 	sessions  *sessions
 	forms     forms
 	assets    assets
+	providers map[string]*provider
 }
 
 // New returns the handler of everything below [Root].
@@ -69,6 +74,7 @@ func New(opts Options) http.Handler {
 		opts.Now = time.Now
 	}
 	c := &console{Options: opts, pages: pages, templates: parseTemplates(), sessions: newSessions(opts.Now), assets: loadAssets()}
+	c.providers = opts.providers()
 	_, _ = rand.Read(c.forms.key[:]) // never fails
 	mux := http.NewServeMux()
 	for _, p := range c.pages {

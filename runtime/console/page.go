@@ -46,6 +46,8 @@ type view struct {
 	data     any
 	// download is a file to answer with in place of a page.
 	download *download
+	// redirect is where to go in place of a page: a path, or an identity provider.
+	redirect string
 }
 
 // download is a file.
@@ -226,6 +228,10 @@ func (v *visit) done(path, text string) string {
 func (c *console) render(v *visit, p page, shown view) {
 	f := frame{
 		Title: shown.title, Scripts: shown.scripts, Data: shown.data, Path: v.URL.RequestURI(), assets: &c.assets,
+	}
+	if shown.redirect != "" {
+		http.Redirect(v.w, v.Request, shown.redirect, http.StatusSeeOther)
+		return
 	}
 	if d := shown.download; d != nil {
 		v.w.Header().Set("Content-Type", d.contentType)

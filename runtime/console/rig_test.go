@@ -89,20 +89,26 @@ type rig struct {
 	now time.Time
 }
 
-func newRig(t *testing.T, options ...func(*httptest.Server)) *rig {
+func newRig(t *testing.T, start ...func(*httptest.Server)) *rig {
+	t.Helper()
+	return newRigWith(t, console.Options{}, start...)
+}
+
+func newRigWith(t *testing.T, opts console.Options, start ...func(*httptest.Server)) *rig {
 	t.Helper()
 	r := &rig{stub: &stub{}, now: began, logs: &runtimetest.Buffer{}}
-	logger := slog.New(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	r.Server = httptest.NewUnstartedServer(console.New(console.Options{API: r.stub, Logger: logger, Now: func() time.Time {
+	opts.API, opts.Logger = r.stub, slog.New(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	opts.Now = func() time.Time {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		return r.now
-	}}))
-	if len(options) == 0 {
-		r.Start()
 	}
-	for _, o := range options {
-		o(r.Server)
+	r.Server = httptest.NewUnstartedServer(console.New(opts))
+	if len(start) == 0 {
+		start = []func(*httptest.Server){(*httptest.Server).Start}
+	}
+	for _, how := range start {
+		how(r.Server)
 	}
 	t.Cleanup(r.Close)
 	return r

@@ -22,6 +22,8 @@ const signInURL = Root + "sign-in"
 type signInData struct {
 	// Next is the page that was asked for.
 	Next string
+	// Providers are the identity providers that can be signed in at, each with its URL.
+	Providers [][2]string
 	// Certificate is the subject of a client certificate that the connection shows.
 	Certificate string
 }
@@ -38,6 +40,13 @@ func (v *visit) signInForm() (view, error) {
 	}
 	if _, ok := leafOf(v.Request); ok {
 		data.Certificate = v.TLS.VerifiedChains[0][0].Subject.String()
+	}
+	for _, name := range v.console.providerNames() {
+		to := Root + "sign-in/at/" + url.PathEscape(name)
+		if data.Next != "" {
+			to += "?next=" + url.QueryEscape(data.Next)
+		}
+		data.Providers = append(data.Providers, [2]string{name, to})
 	}
 	return view{title: "Sign in", data: data}, nil
 }
@@ -62,16 +71,10 @@ func (v *visit) signIn() (string, error) {
 	case token == "":
 		return back, api.NewProblem(api.CodeUnauthenticated, "paste a token to sign in")
 	case strings.Count(token.Reveal(), ".") == 2:
-		// An identity provider's, to be exchanged.
-		stranger, err := v.caller("")
-		if err != nil {
+		var err error
+		if held, err = v.exchange(token); err != nil {
 			return back, err
 		}
-		opened, err := stranger.OpenSession(v.Context(), token)
-		if err != nil {
-			return back, err
-		}
-		held.credential, held.ends = api.Secret(opened.Secret), opened.ExpiresAt
 	default:
 		held.credential = token
 	}
@@ -79,6 +82,20 @@ func (v *visit) signIn() (string, error) {
 		return back, err
 	}
 	return next, nil
+}
+
+// exchange opens a session of the API for an identity provider's token. What becomes of
+// it here ends with it.
+func (v *visit) exchange(token api.Secret) (*session, error) {
+	stranger, err := v.caller("")
+	if err != nil {
+		return nil, err
+	}
+	opened, err := stranger.OpenSession(v.Context(), token)
+	if err != nil {
+		return nil, err
+	}
+	return &session{credential: api.Secret(opened.Secret), ends: opened.ExpiresAt}, nil
 }
 
 // begin asks the API who a credential is, and begins their session in place of any other.

@@ -72,6 +72,7 @@ func (v *visit) traffic() (view, error) {
 	for _, r := range trafficRanges {
 		data.Ranges = append(data.Ranges, chip{r.label, data.Filters.With("range", r.name), r.name == chosen.name})
 	}
+	data.Filters.values.Set("range", chosen.name)
 	q := api.TrafficQuery{
 		Listener: data.Filters.Get("listener"), Pool: data.Filters.Get("pool"), Step: chosen.step,
 		Limit: figuresPerPage, Cursor: v.page().Cursor,

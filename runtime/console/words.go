@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -33,6 +34,7 @@ var words = template.FuncMap{
 	"attribute":   attributePath,
 	"form":        func(f *frame, a ticketAction) actionForm { return actionForm{f, a} },
 	"gone":        gone,
+	"shell":       shell,
 	"plainly":     plainly,
 	"join":        strings.Join,
 }
@@ -114,6 +116,17 @@ func plainly(word string) string {
 		return "planned only"
 	}
 	return strings.ReplaceAll(word, "_", " ")
+}
+
+var plainArgument = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9/._:@=+-]*$`)
+
+// shell writes an argument of a command that people copy, so that it is one whatever it
+// holds.
+func shell(argument string) string {
+	if plainArgument.MatchString(argument) {
+		return argument
+	}
+	return "'" + strings.ReplaceAll(argument, "'", `'\''`) + "'"
 }
 
 // gone says where a body is that the log no longer holds, or "".

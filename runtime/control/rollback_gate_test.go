@@ -152,7 +152,7 @@ func TestASetOfChangesIsBounded(t *testing.T) {
 	o, err = log.Change(t.Context(), underOne, subject, []control.Change{many[0], many[0]})
 	controltest.Refused(t, control.CodeInvalid, o, err)
 	var heavy []control.Change
-	for i := range 20 {
+	for i := range 10 {
 		heavy = append(heavy, control.Change{Address: many[i].Address, Object: controltest.BigPool(900_000)})
 	}
 	o, err = log.Change(t.Context(), underOne, subject, heavy)

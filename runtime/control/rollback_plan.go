@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/ticket"
@@ -14,6 +15,9 @@ func (c *Controller) PlanRollback(ctx context.Context, call Call, u *Undoing) (o
 	// A plan is not made twice; and its answer is what there is now.
 	call.Key = ""
 	return c.tryRollback(ctx, call, u, func(b *batch, set []prepared, warnings []string) (draft, error) {
+		if err := b.stands(u); err != nil {
+			return draft{}, err
+		}
 		if err := b.checkRun(call); err != nil {
 			return draft{}, err
 		}
@@ -36,7 +40,8 @@ func (c *Controller) PlanRollback(ctx context.Context, call Call, u *Undoing) (o
 }
 
 // ForeseeRollback says why a rollback would be refused now; by its ticket and what holds
-// changes under it only where the call names one. Nothing is recorded.
+// changes under it only where the call names one. It says nothing of what was changed since
+// the rollback was worked out. Nothing is recorded.
 func (c *Controller) ForeseeRollback(ctx context.Context, call Call, u *Undoing) ([]string, error) {
 	call.Key = ""
 	_, warnings, err := c.tryRollback(ctx, call, u, func(*batch, []prepared, []string) (draft, error) {
@@ -55,13 +60,13 @@ func (c *Controller) tryRollback(ctx context.Context, call Call, u *Undoing, the
 	}
 	warnings := []string{}
 	o, err := c.submit(ctx, call, u.subject(), weight, func(b *batch) (draft, error) {
-		if err := b.stands(u); err != nil {
-			return draft{}, err
+		err := b.stands(u)
+		if err == nil {
+			err = c.foreseeAll(b, call, set, weight, u.permitted)
 		}
-		err := c.foreseeAll(b, call, set, weight, u.permitted)
 		if refused, ok := asRefused(err); ok {
 			warnings = append(warnings, "applying this would be refused now: "+refused.Detail)
-		} else if err != nil {
+		} else if err != nil && !errors.Is(err, ErrMoved) {
 			return draft{}, err
 		}
 		b.several = nil

@@ -142,6 +142,10 @@ func Start(ctx context.Context, c Config, logger *slog.Logger) (*Daemon, error) 
 	if err != nil {
 		return nil, err
 	}
+	providers, err := c.consoleProviders()
+	if err != nil {
+		return nil, err
+	}
 	keeper, err := c.authorities()
 	if err != nil {
 		return nil, err
@@ -222,7 +226,7 @@ func Start(ctx context.Context, c Config, logger *slog.Logger) (*Daemon, error) 
 	}
 	handler := server.New(opts)
 	if on := c.Management.Console; on == nil || *on {
-		handler = withConsole(handler, logger)
+		handler = withConsole(handler, providers, logger)
 	}
 	if err := d.listen(ctx, handler, feed.Close); err != nil {
 		return nil, errors.Join(err, d.Close(ctx))

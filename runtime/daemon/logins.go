@@ -27,6 +27,21 @@ type OIDC struct {
 	Actor      string            `hcl:"actor,optional"`
 	Roles      []OIDCRole        `hcl:"role,block"`
 	Run        map[string]string `hcl:"run,optional"`
+	// Console lets people sign in to the console at the provider. Default: they bring a
+	// token.
+	Console *OIDCConsole `hcl:"console,block"`
+}
+
+// OIDCConsole is what the console is to an identity provider: a client that is sent a
+// code, with PKCE, at /console/sign-in/callback.
+type OIDCConsole struct {
+	// ClientID is one of the provider's audiences, and ClientSecretFile holds the client's
+	// secret. Default: none, as public clients have.
+	ClientID         string `hcl:"client_id"`
+	ClientSecretFile string `hcl:"client_secret_file,optional"`
+	// RedirectURL is where people are sent back to. Default: the host that the browser
+	// asked, which is wrong where something else speaks TLS for the runtime.
+	RedirectURL string `hcl:"redirect_url,optional"`
 }
 
 // OIDCRole gives a role to the tokens for which When holds.

@@ -59,13 +59,13 @@ func DiffOf(ctx context.Context, log Log, address lb.Address, from, to int64) (*
 }
 
 // Diff compares the configuration at two revisions, in order of address from after
-// another one, up to limit objects that differ; next is the address to go on after, ""
-// at the end.
+// another one, up to limit objects that differ, or fewer when they are large; next is the
+// address to go on after, "" at the end.
 func Diff(ctx context.Context, log Log, from, to int64, after string, limit int) (differences []Difference, next string, err error) {
 	older, newer := min(from, to), max(from, to)
-	p := pace{limit}
+	var p pace
 	for {
-		asked := p.next()
+		asked := p.nextOf(limit - len(differences))
 		// What has no change in between is the same.
 		rows, err := log.ChangesAt(ctx, older, newer, after, asked)
 		if err != nil {
@@ -94,6 +94,9 @@ func Diff(ctx context.Context, log Log, from, to int64, after string, limit int)
 		}
 		if len(rows) < asked {
 			return differences, "", nil
+		}
+		if p.enough() && len(differences) > 0 {
+			return differences, after, nil
 		}
 	}
 }

@@ -30,18 +30,26 @@ type Log interface {
 // beginning is the revision before the first.
 const beginning = -1
 
-// pace is how many entries are read with one query: no more than are wanted, or few, at
-// first, since an object may have a megabyte, and more while they turn out small.
-type pace struct{ limit int }
+// pace is how many entries are read with one query: few at first, since an object may have
+// a megabyte, and more while they turn out small.
+type pace struct{ limit, bytes int }
 
 const (
 	fewAtOnce  = 16
 	mostAtOnce = 512
 	smallBytes = 1 << 20
+	// enoughBytes of entries end a page early.
+	enoughBytes = 8 << 20
 )
 
 // next is the limit of the next query.
 func (p *pace) next() int { return max(p.limit, fewAtOnce) }
+
+// nextOf is the limit of the next query when no more than some are wanted.
+func (p *pace) nextOf(wanted int) int { return min(p.next(), max(wanted, fewAtOnce)) }
+
+// enough reports whether a page has to end.
+func (p *pace) enough() bool { return p.bytes >= enoughBytes }
 
 // saw takes what a query gave.
 func (p *pace) saw(rows []audit.Row) {
@@ -49,6 +57,7 @@ func (p *pace) saw(rows []audit.Row) {
 	for i := range rows {
 		bytes += len(rows[i].Leaf) + len(rows[i].Body)
 	}
+	p.bytes += bytes
 	if bytes < smallBytes {
 		p.limit = min(2*p.next(), mostAtOnce)
 	} else {

@@ -105,7 +105,7 @@ func members(rng *rand.Rand) string {
 	var out []string
 	for _, name := range []string{"x", "y", "z"} {
 		if rng.IntN(2) == 0 {
-			out = append(out, fmt.Sprintf(`"%s":{"address":"192.0.2.1:80","weight":%d}`, name, 1+rng.IntN(2)))
+			out = append(out, fmt.Sprintf(`%q:{"address":"192.0.2.1:80","weight":%d}`, name, 1+rng.IntN(2)))
 		}
 	}
 	return strings.Join(out, ",")

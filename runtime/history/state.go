@@ -31,12 +31,12 @@ func ObjectAt(ctx context.Context, log Log, address lb.Address, revision int64) 
 }
 
 // StateAt returns up to limit objects of the configuration at a revision, in order of
-// address, those after another address. Deleted ones are left out; more tells whether
-// there may be others.
+// address, those after another address; fewer when they are large. Deleted ones are left
+// out; more tells whether there may be others.
 func StateAt(ctx context.Context, log Log, revision int64, after string, limit int) (objects []Object, more bool, err error) {
-	p := pace{limit}
-	for len(objects) < limit {
-		asked := p.next()
+	var p pace
+	for len(objects) < limit && !(p.enough() && len(objects) > 0) {
+		asked := p.nextOf(limit - len(objects))
 		rows, err := log.ChangesAt(ctx, beginning, revision, after, asked)
 		if err != nil {
 			return nil, false, err

@@ -236,6 +236,12 @@ func TestWhatBecameOfARun(t *testing.T) {
 			runreport.OverallPlanned,
 		},
 		{
+			"the run did the same before it planned it", logOf(
+				entry("a apply update pool/web", does(one, two), fulfils(0)), entry("- apply update pool/web", does(two, one), fulfils(0)), entry("a plan update pool/web", does(one, two))),
+			[]string{"pool/web update unplanned apply 1 in a", "pool/web update not_applied plan 3 of a"},
+			runreport.OverallUnplanned,
+		},
+		{
 			"another run did something else", logOf(entry("a plan update pool/web", does(one, two)), entry("b apply update pool/web", does(one, three), fulfils(0))),
 			[]string{"pool/web update not_applied plan 1 of a"},
 			runreport.OverallPlanned,

@@ -170,6 +170,19 @@ func TestEveryProblemCodeCanComeAbout(t *testing.T) {
 			session := full.session(t, issuer.Sign(issuer.GitHubClaims(audience)))
 			return full.do(t, put, web, pool(), updating, bearer(session.Secret), with(api.HeaderRun, "github/acme/infra/999/1"))
 		},
+		api.CodeRollbackConflict: func() *answer {
+			full.create(t, "pool/rolled", pool())
+			full.must(t, nil, put, "/v1/pools/rolled", pool("10.0.0.1:80"), updating, with(api.HeaderTicket, full.open(t, api.TicketRequest{}, "approver approve")))
+			return full.do(t, post, "/v1/rollbacks", `{"resource":"pool/rolled","to":"0"}`)
+		},
+		api.CodeRollbackImpossible: func() *answer {
+			chain, privateKey := runtimetest.KeyPair(t, "a.example.com")
+			r.must(t, nil, put, "/v1/certificates/rolled", certificate(chain, privateKey), creating)
+			r.must(t, nil, http.MethodDelete, "/v1/certificates/rolled", nil, updating)
+			store.keyless.Store(true)
+			defer store.keyless.Store(false)
+			return r.do(t, post, "/v1/rollbacks", `{"resource":"certificate/rolled"}`)
+		},
 		api.CodeRunUnknown: func() *answer { return full.do(t, put, web, pool(), updating, with(api.HeaderRun, "x")) },
 		api.CodeInternal: func() *answer {
 			store.read.Store(failing(errors.New("x")))

@@ -32,6 +32,15 @@ type faultyStore struct {
 	write, read, extent atomic.Pointer[error]
 	// leaves, if not nil, is called by whoever reads leaves, before they do.
 	leaves atomic.Pointer[func()]
+	// keyless has lost every private key.
+	keyless atomic.Bool
+}
+
+func (s *faultyStore) Secret(ctx context.Context, id string) ([]byte, error) {
+	if s.keyless.Load() && strings.HasPrefix(id, "key/") {
+		return nil, nil
+	}
+	return s.Store.Secret(ctx, id)
 }
 
 func failing(err error) *error { return &err }

@@ -42,6 +42,7 @@ func TestEveryOperationDoesWhatTheDocumentSays(t *testing.T) {
 	t.Run("runs", func(t *testing.T) { walkRuns(t, r) })
 	t.Run("objects", func(t *testing.T) { walkObjects(t, r) })
 	t.Run("drift", func(t *testing.T) { walkDrift(t, r) })
+	t.Run("rollbacks", func(t *testing.T) { walkRollbacks(t, r) })
 
 	var sinks api.SinkList
 	if r.must(t, &sinks, http.MethodGet, "/v1/sinks", nil); sinks.Items == nil || len(sinks.Items) != 0 {

@@ -24,6 +24,9 @@ func (r *rig) report(t testing.TB, run string, limit int) api.RunReport {
 		if len(page.Effects) > limit {
 			t.Fatalf("a page of %d has %d effects", limit, len(page.Effects))
 		}
+		if len(all.Effects) > 100 {
+			t.Fatalf("it has no end: %q", brief(all))
+		}
 		page.Effects = append(all.Effects, page.Effects...)
 		if all = page; page.Next == "" {
 			return all

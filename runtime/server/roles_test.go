@@ -21,6 +21,7 @@ var permitted = map[string][]identity.Role{
 	"govern/put":           {identity.Admin},
 	"govern/delete":        {identity.Admin},
 	"acceptDrift":          {identity.Operator, identity.Admin},
+	"rollBack":             {identity.Operator, identity.Admin},
 	"openTicket":           {identity.Planner, identity.Operator, identity.Admin},
 	"openTicket/emergency": {identity.Operator, identity.Admin},
 	"amendTicket":          {identity.Planner, identity.Operator, identity.Admin},

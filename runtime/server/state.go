@@ -78,7 +78,7 @@ func (s *server) getState(c *call) (*answer, error) {
 		after = max(after, only+"/")
 	}
 	for size := 0; len(state.Items) < limit && size < maxPageBytes; {
-		objects, more, err := history.StateAt(c.Context(), log, at.Revision, after, min(limit-len(state.Items), entriesAtOnce))
+		objects, more, err := history.StateAt(c.Context(), log, at.Revision, after, limit-len(state.Items))
 		if err != nil {
 			return nil, err
 		}
@@ -132,7 +132,7 @@ func (s *server) getDiff(c *call) (*answer, error) {
 		return okOr(diff, err)
 	}
 	for size := 0; len(diff.Items) < limit && size < maxPageBytes; {
-		found, next, err := history.Diff(c.Context(), log, diff.From.Revision, diff.To.Revision, after, min(limit-len(diff.Items), entriesAtOnce))
+		found, next, err := history.Diff(c.Context(), log, diff.From.Revision, diff.To.Revision, after, limit-len(diff.Items))
 		if err != nil {
 			return nil, err
 		}

@@ -27,8 +27,9 @@ Terraform does not tell a provider. From then on the entries of the run show it.
 
 Only the addresses of this provider's resources are taken, and the names of their
 objects. Values, variables and other resources are not sent anywhere.`,
-		Example: `  terraform show -json plan.tfplan | auditlb run attach github/acme/infra/123/1 --plan-json -`,
-		Args:    exactly(1, "one run's id"),
+		Example: `  auditlb run attach github/acme/infra/123/1 --plan-json plan.json
+  terraform show -json plan.tfplan | auditlb run attach github/acme/infra/123/1 --plan-json -`,
+		Args: exactly(1, "one run's id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			addresses, nameless, err := planAddresses(cmd, file)
 			if err != nil {

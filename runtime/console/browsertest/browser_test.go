@@ -3,10 +3,10 @@ package browsertest
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -19,11 +19,8 @@ import (
 	"github.com/auditlb/terraform-provider-auditlb/runtime/runtimetest"
 )
 
-// patience bounds every wait for something that must happen, and testPatience a test.
-const (
-	patience     = time.Minute
-	testPatience = 5 * time.Minute
-)
+// patience bounds every wait for something that must happen.
+const patience = time.Minute
 
 // programs are the names that Chromium goes by.
 var programs = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
@@ -43,6 +40,8 @@ type stage struct {
 	// browser is the context of the browser itself; each test has a profile of its own.
 	browser context.Context
 	tracker *tracker
+	// shown are the pages to look at, once there are any.
+	shown []sight
 }
 
 // start returns the stage, or skips the test on a machine without a Chromium.
@@ -73,15 +72,14 @@ var opened = func() func(string) *stage {
 func open(chromium string) *stage {
 	s := &stage{tracker: newTracker(house)}
 	s.Runtime = runtimetest.Start(house, s.tracker.trusted()...)
-	options := append(chromedp.DefaultExecAllocatorOptions[:len(chromedp.DefaultExecAllocatorOptions):len(chromedp.DefaultExecAllocatorOptions)],
-		chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.WSURLReadTimeout(patience),
-		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("lang", "en"),
-	)
+	options := slices.Concat(chromedp.DefaultExecAllocatorOptions[:], []chromedp.ExecAllocatorOption{
+		chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.WSURLReadTimeout(patience), chromedp.Flag("lang", "en"),
+	})
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	house.Cleanup(stop)
 	browser, cancel := chromedp.NewContext(allocator)
 	house.Cleanup(cancel)
-	if err := chromedp.Run(browser); err != nil {
+	if err := chromedp.Do(browser); err != nil {
 		house.Fatalf("start %s: %v", chromium, err)
 	}
 	s.browser = browser
@@ -92,21 +90,6 @@ func open(chromium string) *stage {
 func (s *stage) as(t testing.TB, role identity.Role) *client.Client {
 	t.Helper()
 	return s.Client(t, client.Config{Token: api.Secret(s.Tokens[role]), Ticket: s.Ticket})
-}
-
-// call sends a request to the API in olivia's name, as a program does that says strange
-// things, and returns the status.
-func (s *stage) call(t testing.TB, req *http.Request) int {
-	t.Helper()
-	if _, said := req.Header["Authorization"]; !said {
-		req.Header.Set("Authorization", "Bearer "+s.Operator)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	return resp.StatusCode
 }
 
 // keeper is a [testing.TB] that lasts as long as the package's tests. What goes wrong in

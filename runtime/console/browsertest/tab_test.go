@@ -11,13 +11,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+	"github.com/go-json-experiment/json"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/identity"
 )
@@ -41,30 +43,28 @@ document.addEventListener("securitypolicyviolation", (e) => window.__blocked.pus
 
 func (s *stage) tab(t *testing.T) *tab {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(s.browser, chromedp.WithNewBrowserContext())
-	ctx, late := context.WithTimeout(ctx, testPatience)
+	ctx, close := chromedp.NewContext(s.browser, chromedp.WithNewBrowserContext())
 	b := &tab{stage: s, t: t, ctx: ctx}
-	chromedp.ListenTarget(ctx, b.hear)
-	b.run("open a tab",
-		log.Enable(), network.Enable(), page.Enable(),
-		chromedp.ActionFunc(func(ctx context.Context) error {
-			_, err := page.AddScriptToEvaluateOnNewDocument(watcher).Do(ctx)
-			return err
-		}),
-	)
-	b.width(1280)
 	t.Cleanup(func() {
 		if t.Failed() {
 			b.picture()
 		}
-		late()
-		cancel()
+		close()
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		for _, what := range b.said {
 			t.Errorf("the page says: %s", what)
 		}
 	})
+	if err := chromedp.Listen(ctx, b.hear); err != nil {
+		t.Fatal(err)
+	}
+	_, err := chromedp.Call(ctx, log.Enable, cdp.Empty{})
+	b.did("listen to the log", err)
+	_, err = chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watcher})
+	b.did("watch the pages", err)
+	b.width(1280)
+	b.dark(false)
 	return b
 }
 
@@ -77,16 +77,16 @@ func (b *tab) hear(event any) {
 	what := ""
 	switch e := event.(type) {
 	case *runtime.EventExceptionThrown:
-		what = "exception: " + e.ExceptionDetails.Error()
+		what = fmt.Sprintf("exception: %s %+v", e.ExceptionDetails.Text, e.ExceptionDetails.Exception)
 	case *runtime.EventConsoleAPICalled:
-		if e.Type == runtime.APITypeError || e.Type == runtime.APITypeWarning || e.Type == runtime.APITypeAssert {
+		if e.Type == "error" || e.Type == "warning" || e.Type == "assert" {
 			for _, arg := range e.Args {
 				what += string(arg.Value) + arg.Description + " "
 			}
 			what = "console: " + what
 		}
 	case *log.EventEntryAdded:
-		if (e.Entry.Level == log.LevelError || e.Entry.Level == log.LevelWarning) && !expected.MatchString(e.Entry.Text) {
+		if (e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning) && !expected.MatchString(e.Entry.Text) {
 			what = fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL)
 		}
 	case *page.EventJavascriptDialogOpening:
@@ -99,31 +99,33 @@ func (b *tab) hear(event any) {
 	}
 }
 
-// run does something that has to succeed.
-func (b *tab) run(what string, actions ...chromedp.Action) {
+// did fails the test when something that has to succeed did not.
+func (b *tab) did(what string, err error) {
 	b.t.Helper()
-	if err := b.try(actions...); err != nil {
-		b.t.Fatalf("%s: %v, at %s", what, err, b.where())
-	}
-}
-
-func (b *tab) try(actions ...chromedp.Action) error {
-	return chromedp.Run(b.ctx, chromedp.ActionFunc(func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, patience)
-		defer cancel()
-		return chromedp.Tasks(actions).Do(ctx)
-	}))
-}
-
-// leave does what leads to another page, and waits until that is there.
-func (b *tab) leave(what string, actions ...chromedp.Action) {
-	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
-	defer cancel()
-	resp, err := chromedp.RunResponse(ctx, actions...)
 	if err != nil {
 		b.t.Fatalf("%s: %v, at %s", what, err, b.where())
 	}
+}
+
+// within bounds something that must happen.
+func (b *tab) within() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(b.ctx, patience)
+}
+
+func (b *tab) run(what string, steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, cancel := b.within()
+	defer cancel()
+	b.did(what, chromedp.Do(ctx, steps...))
+}
+
+// leave does what leads to another page, and waits until that is there.
+func (b *tab) leave(what string, steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, cancel := b.within()
+	defer cancel()
+	resp, err := chromedp.RunResponse(ctx, steps...)
+	b.did(what, err)
 	if resp != nil {
 		b.status = resp.Status
 	}
@@ -139,26 +141,47 @@ func (b *tab) open(path string) {
 }
 
 // click clicks on something that stays on the page, and follow on what leads elsewhere.
-func (b *tab) click(sel string)  { b.t.Helper(); b.run("click "+sel, chromedp.Click(sel, chromedp.ByQuery)) }
-func (b *tab) follow(sel string) { b.t.Helper(); b.leave("follow "+sel, chromedp.Click(sel, chromedp.ByQuery)) }
+func (b *tab) click(sel string) {
+	b.t.Helper()
+	b.run("click "+sel, chromedp.Click(chromedp.CSS(sel)))
+}
+
+func (b *tab) follow(sel string) {
+	b.t.Helper()
+	b.leave("follow "+sel, chromedp.Click(chromedp.CSS(sel)))
+}
 
 func (b *tab) fill(sel, text string) {
 	b.t.Helper()
-	b.run("fill "+sel, chromedp.SendKeys(sel, text, chromedp.ByQuery))
+	b.run("fill "+sel, chromedp.SendKeys(chromedp.CSS(sel), text))
 }
 
-// eval evaluates an expression in the page.
+// value evaluates an expression in the page.
+func value[T any](b *tab, script string) T {
+	b.t.Helper()
+	ctx, cancel := b.within()
+	defer cancel()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+	b.did("evaluate "+script[:min(200, len(script))], err)
+	return v
+}
+
+// eval evaluates an expression in the page into what out points to.
 func (b *tab) eval(script string, out any) {
 	b.t.Helper()
-	b.run("evaluate "+script, chromedp.Evaluate(script, out, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
+	b.did("evaluate", json.Unmarshal(value[[]byte](b, script), out))
 }
 
-// has reports whether an expression is true in the page.
+// do evaluates statements in the page.
+func (b *tab) do(script string) {
+	b.t.Helper()
+	value[chromedp.Void](b, script)
+}
+
+// is reports whether an expression is true in the page.
 func (b *tab) is(script string) bool {
 	b.t.Helper()
-	var ok bool
-	b.eval("!!("+script+")", &ok)
-	return ok
+	return value[bool](b, "!!("+script+")")
 }
 
 func (b *tab) has(sel string) bool {
@@ -179,52 +202,74 @@ func (b *tab) await(what, script string) {
 // text is what can be read of the first match, with its space made plain, or "".
 func (b *tab) text(sel string) string {
 	b.t.Helper()
-	var text string
-	b.eval(fmt.Sprintf("document.querySelector(%q)?.innerText ?? ''", sel), &text)
-	return strings.Join(strings.Fields(text), " ")
+	return strings.Join(strings.Fields(value[string](b, fmt.Sprintf("document.querySelector(%q)?.innerText ?? ''", sel))), " ")
 }
 
 // texts are those of all matches.
 func (b *tab) texts(sel string) []string {
 	b.t.Helper()
-	var texts []string
-	b.eval(fmt.Sprintf(`[...document.querySelectorAll(%q)].map((e) => e.innerText.replace(/\s+/g, " ").trim())`, sel), &texts)
-	return texts
+	return value[[]string](b, fmt.Sprintf(`[...document.querySelectorAll(%q)].map((e) => e.innerText.replace(/\s+/g, " ").trim())`, sel))
 }
 
-// where is the page that is shown, for messages.
+// where is the page that is shown.
 func (b *tab) where() string {
-	var url string
-	_ = b.try(chromedp.Location(&url))
+	ctx, cancel := b.within()
+	defer cancel()
+	url, _ := chromedp.Run(ctx, chromedp.Location())
 	return strings.TrimPrefix(url, b.Endpoint)
 }
 
 // width makes the window so wide.
 func (b *tab) width(pixels int64) {
 	b.t.Helper()
-	b.run("resize", emulation.SetDeviceMetricsOverride(pixels, 900, 1, false))
+	b.run("resize", chromedp.EmulateViewport(pixels, 900))
 }
 
-// dark chooses what the system prefers.
+// dark chooses the colors that the system prefers.
 func (b *tab) dark(on bool) {
 	b.t.Helper()
-	value := "light"
+	scheme := "light"
 	if on {
-		value = "dark"
+		scheme = "dark"
 	}
-	b.run("colors", emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
-		{Name: "prefers-color-scheme", Value: value}, {Name: "prefers-reduced-motion", Value: "reduce"},
-	}))
+	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}})
+	b.did("choose colors", err)
 }
 
 // withoutScripts turns scripts off in the pages that are loaded from now on.
 func (b *tab) withoutScripts() {
 	b.t.Helper()
-	b.run("turn scripts off", emulation.SetScriptExecutionDisabled(true))
+	_, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	b.did("turn scripts off", err)
 }
 
 // press types keys, wherever the focus is.
-func (b *tab) press(keys string) { b.t.Helper(); b.run("press", chromedp.KeyEvent(keys)) }
+func (b *tab) press(keys string) {
+	b.t.Helper()
+	b.run("press keys", pressed(keys))
+}
+
+// pressed types keys as keyboards do: what a page makes of a key keeps it from being text,
+// which [chromedp.KeyEvent] sends apart.
+func pressed(keys string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		for _, r := range keys {
+			events := kb.Encode(r)
+			down, up := events[0], events[len(events)-1]
+			if len(events) == 3 {
+				down.Text, down.UnmodifiedText = events[1].Text, events[1].UnmodifiedText
+			}
+			for _, event := range []*input.DispatchKeyEventParams{down, up} {
+				if _, err := cdp.Call(ctx, t, input.DispatchKeyEvent, *event); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
 
 // signIn signs in as one of the people, by the form.
 func (b *tab) signIn(role identity.Role) {
@@ -239,8 +284,10 @@ func (b *tab) signIn(role identity.Role) {
 
 // picture keeps what the page looks like.
 func (b *tab) picture() {
-	var png []byte
-	if err := b.try(chromedp.FullScreenshot(&png, 100)); err != nil {
+	ctx, cancel := b.within()
+	defer cancel()
+	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	if err != nil {
 		b.t.Logf("no picture: %v", err)
 		return
 	}
@@ -255,8 +302,3 @@ func (b *tab) picture() {
 	}
 	b.t.Logf("%s looks like %s", b.where(), path)
 }
-
-const (
-	tabKey   = kb.Tab
-	enterKey = kb.Enter
-)

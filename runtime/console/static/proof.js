@@ -326,12 +326,12 @@ export async function check(bytes, keyText) {
   }
   if (key && checkpoint) await checkSignature(step, proof, checkpoint, key);
 
-  if (!proof.body && !proof.salt) {
+  if (!proof.body) {
     step("body", null, "The body", "The proof has no body: it was erased. What the entry's header says is proved, what changed is not.");
   } else {
     const matches = await bodyMatches(proof);
     step("body", matches, "The body", matches ? "The hash of salt and body is the one that the entry names: this is what changed, byte for byte." : "The hash of salt and body is not the one that the entry names.",
-      [["Salt", hex(proof.salt ?? new Uint8Array())], ["Body", proof.body ? decode(proof.body, "the body") : ""], ["SHA-256 of both", hex(await sha256(proof.salt ?? new Uint8Array(), proof.body ?? new Uint8Array()))], ["As the entry says", String(proof.entry.body_digest)]]);
+      [["Salt", hex(proof.salt ?? new Uint8Array())], ["Body", decode(proof.body, "the body")], ["SHA-256 of both", hex(await sha256(proof.salt ?? new Uint8Array(), proof.body))], ["As the entry says", String(proof.entry.body_digest)]]);
   }
   return finish(steps, proof, checkpoint);
 }

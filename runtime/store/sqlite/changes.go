@@ -14,13 +14,12 @@ import (
 var accepted = fmt.Sprintf("+e.type = %d AND e.refused = 0", typeCode(audit.TypeApply))
 
 // sqlChanges finds the changes of an object by the index on resources.
-var sqlChanges = selectRow + `WHERE e.resource = (SELECT id FROM resource WHERE name = ?) AND e.seq <= ? AND ` + accepted + ` ORDER BY e.seq DESC LIMIT ?`
+var sqlChanges = fmt.Sprintf(`%s WHERE e.resource = (SELECT id FROM resource WHERE name = ?) AND e.seq <= ? AND %s ORDER BY e.seq DESC LIMIT ?`, selectRow, accepted)
 
 // sqlChangesAt walks over the names of objects, and looks for the newest change of each.
-var sqlChangesAt = selectRow + `WHERE e.seq IN (SELECT seq FROM (
-		SELECT (SELECT e.seq FROM entry e WHERE e.resource = o.id AND e.seq > ? AND e.seq <= ? AND ` + accepted + ` ORDER BY e.seq DESC LIMIT 1) AS seq
-		FROM resource o WHERE o.name > ? AND o.name < ? AND (` + anyKind() + `) ORDER BY o.name)
-	WHERE seq IS NOT NULL LIMIT ?) ORDER BY r.name`
+var sqlChangesAt = fmt.Sprintf(`SELECT %s FROM resource o
+	JOIN entry e ON e.seq = (SELECT e.seq FROM entry e WHERE e.resource = o.id AND e.seq > ? AND e.seq <= ? AND %s ORDER BY e.seq DESC LIMIT 1) %s
+	WHERE o.name > ? AND o.name < ? AND (%s) ORDER BY o.name LIMIT ?`, rowColumns, accepted, rowJoins, anyKind())
 
 // anyKind is the condition that a name is an object's address.
 func anyKind() string {

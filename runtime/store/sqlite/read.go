@@ -28,13 +28,17 @@ func (r *reader) Extent(ctx context.Context) (audit.Extent, error) {
 	return x, err
 }
 
-const selectRow = `SELECT e.seq, e.leaf, e.salt, e.body, e.ts, e.type, e.refused,
+// A row of an entry e, as scanRow reads it.
+const (
+	rowColumns = `e.seq, e.leaf, e.salt, e.body, e.ts, e.type, e.refused,
 	coalesce(c.actor, ''), coalesce(c.ticket, ''), coalesce(c.run, ''), coalesce(c.workspace, ''), coalesce(c.owner, ''),
-	coalesce(r.name, ''), coalesce(p.effect, '')
-	FROM entry e
+	coalesce(r.name, ''), coalesce(p.effect, '')`
+	rowJoins = `
 	LEFT JOIN changeset c ON c.id = e.changeset
 	LEFT JOIN resource r ON r.id = e.resource
 	LEFT JOIN plan p ON p.seq = e.seq `
+	selectRow = "SELECT " + rowColumns + " FROM entry e " + rowJoins
+)
 
 func scanRow(rows interface{ Scan(...any) error }) (audit.Row, error) {
 	var row audit.Row

@@ -20,7 +20,7 @@ import (
 // benchCase is one thing that is measured.
 type benchCase struct {
 	name string
-	// n is how many entries or proofs one run handles.
+	// n is how many entries, proofs or questions one run handles.
 	n   int64
 	run func(ctx context.Context) ([]time.Duration, error)
 }
@@ -43,12 +43,13 @@ func casesOf(dir string, reader *sqlite.Reader, v note.Verifier, size int64, pro
 			}})
 		}
 	}
+	cases = append(cases, pastCases(reader, size, proofs)...)
 	return append(cases,
-		benchCase{"inclusion proofs", int64(proofs), proofsOf(proofs, func(ctx context.Context, random *rand.Rand) error {
+		benchCase{"inclusion proofs", int64(proofs), timed(proofs, func(ctx context.Context, random *rand.Rand) error {
 			_, err := tlog.ProveRecord(size, random.Int64N(size), audit.HashReader(ctx, reader))
 			return err
 		})},
-		benchCase{"consistency proofs", int64(proofs), proofsOf(proofs, func(ctx context.Context, random *rand.Rand) error {
+		benchCase{"consistency proofs", int64(proofs), timed(proofs, func(ctx context.Context, random *rand.Rand) error {
 			_, err := tlog.ProveTree(size, 1+random.Int64N(size), audit.HashReader(ctx, reader))
 			return err
 		})},
@@ -103,14 +104,14 @@ func scanRows(ctx context.Context, stmt *sql.Stmt, from, to int64, into []any) e
 	return rows.Err()
 }
 
-// proofsOf times proofs at random places, after a tenth as many that are not counted.
-func proofsOf(n int, prove func(context.Context, *rand.Rand) error) func(context.Context) ([]time.Duration, error) {
+// timed times calls at random places, after a tenth as many that are not counted.
+func timed(n int, call func(context.Context, *rand.Rand) error) func(context.Context) ([]time.Duration, error) {
 	return func(ctx context.Context) ([]time.Duration, error) {
 		random := rand.New(rand.NewPCG(1, 2))
 		took := make([]time.Duration, 0, n)
 		for i := range n + n/10 {
 			began := time.Now()
-			if err := prove(ctx, random); err != nil {
+			if err := call(ctx, random); err != nil {
 				return nil, err
 			}
 			if i >= n/10 {

@@ -1,12 +1,14 @@
-// Command verify measures the verification of a log and the proofs that are
-// made from it. It makes a log of realistic entries through the store, in a
+// Command verify measures the verification of a log, the proofs that are made
+// from it and the answers it gives. It makes a log of realistic entries through the store, in a
 // directory that is used again when it holds one, and then measures in rounds,
 // in each of them everything once:
 //
 //   - the floor: what SQLite takes to hand over the headers, or whole rows, and
 //     nothing is done with them;
 //   - verification to each depth, with one job and with two;
-//   - proofs of inclusion and of consistency.
+//   - proofs of inclusion and of consistency;
+//   - questions about the past: the state at a time, what a run changed, blame,
+//     the newest entries of an object.
 //
 // What counts is CPU time, which is comparable while other programs run, though
 // not untouched by them: cores that share caches and clocks slow each other
@@ -44,7 +46,7 @@ func main() {
 	flag.StringVar(&s.out, "out", "", "write the result as JSON to this file")
 	flag.Int64Var(&s.entries, "entries", 1_000_000, "entries of a log that is made")
 	flag.IntVar(&s.rounds, "rounds", 5, "rounds; each measures everything once")
-	flag.IntVar(&s.proofs, "proofs", 2000, "proofs of each kind in a round")
+	flag.IntVar(&s.proofs, "proofs", 2000, "proofs and questions of each kind in a round")
 	flag.StringVar(&s.only, "only", "", "measure only what has this in its name")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -27,12 +27,12 @@ type Figure struct {
 
 // Sample is one run of one thing.
 type Sample struct {
-	// CPUMicros and WallMicros are of one entry or proof.
+	// CPUMicros and WallMicros are of one entry, proof or question.
 	CPUMicros  float64 `json:"cpu_us"`
 	WallMicros float64 `json:"wall_us"`
 	// Others is the share of the machine that other programs used, 0 to 1.
 	Others float64 `json:"others"`
-	// P50Millis and P99Millis are of proofs.
+	// P50Millis and P99Millis are of proofs and questions.
 	P50Millis float64 `json:"p50_ms,omitempty"`
 	P99Millis float64 `json:"p99_ms,omitempty"`
 }
