@@ -163,8 +163,8 @@ func leaves(t *testing.T, object jsontext.Value) map[string]jsontext.Value {
 }
 
 func TestStateAtARevisionIsTheFoldUpToIt(t *testing.T) {
-	for seed := range uint64(3) {
-		p := newPast(t, seed, 80)
+	for seed := range uint64(2) {
+		p := newPast(t, seed, 50)
 		for n := range p.at {
 			got := map[string]string{}
 			after := ""
@@ -198,8 +198,8 @@ func (p *past) state(n int) map[string]string {
 
 func TestBlameIsWhatFollowingEveryChangeSays(t *testing.T) {
 	attributes := 0
-	for seed := range uint64(3) {
-		p := newPast(t, seed, 80)
+	for seed := range uint64(2) {
+		p := newPast(t, seed, 50)
 		for n := range p.at {
 			for _, address := range []string{"pool/a", "pool/b", "pool/c", "freeze/f", "route/r"} {
 				object, blamed, err := history.Blame(t.Context(), p.Store, controltest.Address(t, address), int64(n))
