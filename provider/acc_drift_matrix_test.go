@@ -144,10 +144,10 @@ func driftMatrix(t *testing.T, cases map[lb.Kind][]attributeCase, chain, key, ot
 				if !ok {
 					t.Fatalf("%s.%s has no case in the drift matrix: add one to driftCases", kind, path)
 				}
-				switch {
-				case path == "port":
+				switch path {
+				case "port":
 					c.was, c.becomes = port(), port()
-				case path == "chain_pem":
+				case "chain_pem":
 					c.was, c.becomes = chain, otherChain
 				}
 				if how == "unset" && attributes[path] || how == "changed" && c.becomes == nil {
@@ -364,10 +364,10 @@ func objectAt(t *testing.T, c *client.Client, at lb.Address) string {
 	return string(o.Object)
 }
 
-// warning is a diagnostic of terraform's.
+// warning is a diagnostic of terraform's, which may be an error too.
 type warning struct{ Severity, Summary, Detail string }
 
-// warningsIn reads the warnings from what terraform prints with -json. Those that are
+// warningsIn reads the diagnostics from what terraform prints with -json. Those that are
 // about the test's own provider are left out.
 func warningsIn(t *testing.T, out string) (warnings []warning) {
 	t.Helper()

@@ -89,12 +89,17 @@ func (d *changeTicketDataSource) Schema(ctx context.Context, _ datasource.Schema
 			},
 			"uses":     number("How many changes were made under the ticket."),
 			"max_uses": number("How many may be made; `0` is no bound."),
+			"override_conflicts": schema.BoolAttribute{
+				MarkdownDescription: "Whether a rollback under the ticket may take back what others have changed since, too.",
+				Computed:            true,
+			},
 			"bound_to": schema.SingleNestedAttribute{
 				MarkdownDescription: "The effects that the ticket is bound to, and nothing else; null when it has a scope only.",
 				Computed:            true,
 				Attributes: map[string]schema.Attribute{
 					"run":            text("The run that planned them."),
 					"effects_digest": text("What approvers sign off: the SHA-256 of the set, in hex."),
+					"set_digest":     text("The SHA-256 of the effects alone, in hex: what the preview of a rollback names."),
 					"effects":        number("How many there are."),
 				},
 			},

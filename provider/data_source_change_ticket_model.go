@@ -27,6 +27,7 @@ type changeTicketModel struct {
 	Approvals         []ticketApproval `tfsdk:"approvals"`
 	Uses              types.Int64      `tfsdk:"uses"`
 	MaxUses           types.Int64      `tfsdk:"max_uses"`
+	OverrideConflicts types.Bool       `tfsdk:"override_conflicts"`
 	BoundTo           *ticketBinding   `tfsdk:"bound_to"`
 	ReviewPending     types.Bool       `tfsdk:"review_pending"`
 	Authority         types.String     `tfsdk:"authority"`
@@ -48,6 +49,7 @@ type ticketApproval struct {
 type ticketBinding struct {
 	Run           types.String `tfsdk:"run"`
 	EffectsDigest types.String `tfsdk:"effects_digest"`
+	SetDigest     types.String `tfsdk:"set_digest"`
 	Effects       types.Int64  `tfsdk:"effects"`
 }
 
@@ -75,6 +77,7 @@ func changeTicketOf(t *api.Ticket, now time.Time) changeTicketModel {
 		Approvals:         make([]ticketApproval, len(t.Approvals)),
 		Uses:              types.Int64Value(int64(t.Uses)),
 		MaxUses:           types.Int64Value(int64(t.MaxUses)),
+		OverrideConflicts: types.BoolValue(t.OverrideConflicts),
 		ReviewPending:     types.BoolValue(t.ReviewPending),
 		Authority:         stringOrNull(t.Authority),
 		Revision:          types.Int64Value(t.Revision),
@@ -83,7 +86,7 @@ func changeTicketOf(t *api.Ticket, now time.Time) changeTicketModel {
 		model.Approvals[i] = ticketApproval{By: types.StringValue(a.By), At: timeValue(a.At), Comment: stringOrNull(a.Comment)}
 	}
 	if b := t.Binding; b != nil {
-		model.BoundTo = &ticketBinding{Run: types.StringValue(b.Run), EffectsDigest: types.StringValue(b.EffectsDigest), Effects: types.Int64Value(int64(b.Effects))}
+		model.BoundTo = &ticketBinding{Run: types.StringValue(b.Run), EffectsDigest: types.StringValue(b.EffectsDigest), SetDigest: types.StringValue(b.SetDigest), Effects: types.Int64Value(int64(b.Effects))}
 	}
 	if c := t.Closure; c != nil {
 		model.Closure = &ticketClosure{By: types.StringValue(c.By), At: timeValue(c.At), Result: stringOrNull(c.Result)}

@@ -45,7 +45,7 @@ func (r *objectResource) driftDetail(d *api.Drift, next string) string {
 		} else {
 			b.WriteString("It")
 		}
-		b.WriteString(driftSentence(d, &changes[i]))
+		b.WriteString(driftSentence(&changes[i]))
 	}
 	if more := d.Count - len(changes); more > 0 {
 		fmt.Fprintf(&b, "\nThere were %d more changes since revision %d.", more, d.Baseline.Revision)
@@ -66,7 +66,7 @@ func (r *objectResource) driftDetail(d *api.Drift, next string) string {
 }
 
 // driftSentence says who made a change, when, under what and with what.
-func driftSentence(d *api.Drift, c *api.DriftChange) string {
+func driftSentence(c *api.DriftChange) string {
 	done := map[lb.Op]string{lb.OpCreate: "created", lb.OpDelete: "deleted"}[c.Op]
 	if done == "" {
 		done = "changed"

@@ -21,6 +21,7 @@ func TestAnEntryNamesTheWorkspaceOfItsRunAtThatTime(t *testing.T) {
 		{"claimed", "a", map[string]string{"system": "test", "workspace": "core", "repository": "acme/infra"}, "core"},
 		{"a repository alone", "b", map[string]string{"system": "test", "repository": "acme/infra"}, "acme/infra"},
 		{"neither", "c", map[string]string{"system": "test"}, "default"},
+		{"the command line's", "d", map[string]string{"system": "auditlb"}, ""},
 		{"proved", "proved", map[string]string{"system": "test", "workspace": "edge"}, "edge"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -167,6 +167,26 @@ func TestASetOfChangesIsBounded(t *testing.T) {
 	}
 }
 
+// TestASetThatCanNotBeSealedAsAWholeLeavesOneRefusal: what is too large comes last.
+func TestASetThatCanNotBeSealedAsAWholeLeavesOneRefusal(t *testing.T) {
+	log := newLog(t)
+	w := newTangle(t, log, 1)
+	log.Create(t, "CHG-1", "pool/a", controltest.Numbered(1))
+	log.Create(t, "CHG-1", "pool/b", controltest.BigPool(2<<20))
+	before, entries := w.state(), size(t, log)
+	var changes []control.Change
+	for name, obj := range map[string]*lb.Pool{"pool/a": controltest.Numbered(2), "pool/b": controltest.BigPool(3 << 20)} {
+		address := controltest.Address(t, name)
+		changes = append(changes, control.Change{Address: address, Base: log.Config().Get(address).Last.Revision, Object: obj})
+	}
+	o, err := log.Change(t.Context(), underOne, control.Subject{Resource: "configuration", Op: "change"}, changes)
+	controltest.Refused(t, control.CodeTooLarge, o, err)
+	if o.Entry.Resource != "pool/b" || size(t, log) != entries+1 || !maps.Equal(w.state(), before) {
+		t.Errorf("refused for %s; %d entries", o.Entry.Resource, size(t, log)-entries)
+	}
+	stateIsTheFold(t, log)
+}
+
 // TestWhatOthersChangedSinceIsAConflict goes through who changed what, and what is
 // permitted.
 func TestWhatOthersChangedSinceIsAConflict(t *testing.T) {

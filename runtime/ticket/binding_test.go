@@ -3,6 +3,7 @@ package ticket_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -149,6 +150,7 @@ func TestEffectsThatArePlannedAgainKeepTheirApprovals(t *testing.T) {
 		"more uses":           func(r *ticket.Request) { r.MaxUses = 6 },
 		"more approvals":      func(r *ticket.Request) { r.RequiredApprovals = 2 },
 		"approvers may apply": func(r *ticket.Request) { r.SeparateApplier = true },
+		"over conflicts":      func(r *ticket.Request) { r.OverrideConflicts = true },
 		"another scope":       func(r *ticket.Request) { r.Scope.Addresses = []string{"pool/*"} },
 	} {
 		after := amend(change, effects())
@@ -173,5 +175,36 @@ func TestAnApproverSignsWhatTheySaw(t *testing.T) {
 	after, err := tk.Apply(ticket.Act{Action: ticket.Approve, By: other, Now: mid, Effects: tk.Binding.Digest})
 	if err != nil || after.State != ticket.Approved || after.Approvals[1].Effects != tk.Binding.Digest {
 		t.Errorf("%+v, %v", after, err)
+	}
+}
+
+// TestASetOfEffectsHasADigestOfItsOwn, on whatever terms and in whatever order.
+func TestASetOfEffectsHasADigestOfItsOwn(t *testing.T) {
+	set := []ticket.Effect{
+		{Address: "pool/a", Op: lb.OpUpdate, Digest: "1", Plan: 4}, {Address: "pool/a", Op: lb.OpCreate, Digest: "2"},
+		{Address: "pool/b", Op: lb.OpUpdate, Digest: "1", Unknown: []string{"/b", "/a"}},
+	}
+	want := ticket.SetDigest(set)
+	same := []ticket.Effect{
+		{Address: "pool/b", Op: lb.OpUpdate, Digest: "1", Unknown: []string{"/a", "/b"}, Plan: 9},
+		{Address: "pool/a", Op: lb.OpCreate, Digest: "2"}, {Address: "pool/a", Op: lb.OpUpdate, Digest: "1"},
+	}
+	if got := ticket.SetDigest(same); got != want {
+		t.Errorf("the same set has the digests %s and %s", want, got)
+	}
+	seen := map[string]string{want: "the set", ticket.SetDigest(nil): "nothing"}
+	for name, change := range map[string]func(e *ticket.Effect){
+		"another address": func(e *ticket.Effect) { e.Address = "pool/c" },
+		"another op":      func(e *ticket.Effect) { e.Op = lb.OpDelete },
+		"another effect":  func(e *ticket.Effect) { e.Digest = "3" },
+		"another unknown": func(e *ticket.Effect) { e.Unknown = []string{"/c"} },
+	} {
+		other := slices.Clone(set)
+		change(&other[0])
+		digest := ticket.SetDigest(other)
+		if held, ok := seen[digest]; ok {
+			t.Errorf("%s has the digest of %s", name, held)
+		}
+		seen[digest] = name
 	}
 }

@@ -20,7 +20,8 @@ type smallLog struct {
 	tree    audit.Tree
 	hashes  []tlog.Hash
 	records []audit.Record
-	// older is a checkpoint of when it had fewer entries.
+	// older is a checkpoint of when it had fewer entries; of the last change of key, one that
+	// the new key did not sign.
 	older []byte
 }
 
@@ -109,6 +110,6 @@ func (l *smallLog) rotate(next *audit.Signer) audit.Proof {
 	}
 	seq := l.add(audit.Entry{Type: audit.TypeSystem, Resource: audit.ResourceLog, Op: audit.OpRotate}, string(after))
 	proof := l.proof(seq, next)
-	l.signer = next
+	l.older, l.signer = l.sign(), next
 	return proof
 }

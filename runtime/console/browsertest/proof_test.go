@@ -338,10 +338,7 @@ func changesOfKeyAreFollowed(t *testing.T, c checker) {
 		}, "[rotation signature]"},
 		{"a change that is not in the tree", first.PublicKey(), func(p *audit.Proof) { p.Rotations[0].Hashes[0][0] ^= 1 }, "[rotation signature]"},
 		{"an entry that changes no key", first.PublicKey(), func(p *audit.Proof) { p.Rotations[0] = l.proof(1) }, "[rotation signature]"},
-		{"the new key did not sign", first.PublicKey(), func(p *audit.Proof) {
-			cp, _ := first.Sign(&l.tree)
-			p.Rotations[0].Checkpoint = cp.Note
-		}, "[rotation signature]"},
+		{"the new key did not sign", first.PublicKey(), func(p *audit.Proof) { p.Rotations[1].Checkpoint = l.older }, "[rotation signature]"},
 	}
 	claims := make([]claim, len(tests))
 	for i, tt := range tests {

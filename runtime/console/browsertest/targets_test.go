@@ -47,7 +47,7 @@ func (a *attacker) objects(texts map[string][][]string) {
 		role     identity.Role
 		body     string
 	}{
-		{"putPool", "pools", "", `{"owner":"o","members":{"a":{"address":"10.0.0.1:80"}},"health_check":{"type":"grpc","service":"s"},"outlier_detection":{},
+		{"putPool", "pools", "", `{"owner":"o","members":{"a":{"address":"10.0.0.1:80"}},"http_version":"2","health_check":{"type":"grpc","service":"s"},"outlier_detection":{},
 			"hash_key":{"source":"header","name":"x-user"},"algorithm":"maglev","upstream_tls":{},"affinity":{"type":"cookie","name":"sid"}}`},
 		{"putCertificate", "certificates", "", fmt.Sprintf(`{"owner":"o","chain_pem":%q,"private_key_pem":%q}`, chain, key)},
 		{"putListener", "listeners", "", fmt.Sprintf(`{"owner":"o","address":"127.0.0.1","port":%d,"default_pool":"hostile"}`, runtimetest.FreePort(a.t))},
@@ -86,9 +86,8 @@ func (a *attacker) objects(texts map[string][][]string) {
 
 // keep is a payload that the API has to take.
 func (a *attacker) keep(where string) string {
-	p := a.payload(where)
-	a.kept = append(a.kept, mark(p))
-	return p
+	a.kept[where] = true
+	return a.payload(where)
 }
 
 // certificate makes one whose issuer and names are payloads.
@@ -116,10 +115,10 @@ func (a *attacker) certificate() (chainPEM, keyPEM string) {
 // tickets attacks everything that is said of tickets.
 func (a *attacker) tickets(texts map[string][][]string) {
 	a.t.Helper()
-	request := body(`{"title":"t","reason":"a reason","scope":{"addresses":["pool/*"]}}`)
+	request := body(`{"title":"a title","reason":"a reason","scope":{"addresses":["pool/*"]}}`)
 	a.everyField(target{method: "POST", path: "/v1/tickets", body: request}, texts["openTicket"])
 	open := func(change func(map[string]any)) string {
-		req := body(`{"title":"t","reason":"a reason","scope":{"addresses":["pool/*"]}}`)
+		req := body(`{"title":"a title","reason":"a reason","scope":{"addresses":["pool/*"]}}`)
 		req["id"] = "CHG-" + uuid.NewString()[:8]
 		change(req)
 		a.must(target{method: "POST", path: "/v1/tickets", body: req})
@@ -128,7 +127,7 @@ func (a *attacker) tickets(texts map[string][][]string) {
 	draft := open(func(req map[string]any) { req["draft"] = true })
 	a.everyField(target{method: "PUT", path: "/v1/tickets/" + draft, body: request}, texts["amendTicket"])
 	for i, script := range []string{"javascript:__xss=1", "JaVaScRiPt:__xss=1//", "data:text/html,<script>__xss=1</script>", "//evil.example/", `https://a"onmouseover="__xss=1`} {
-		req := body(`{"title":"t","reason":"a reason","scope":{"addresses":["pool/*"]}}`)
+		req := body(`{"title":"a title","reason":"a reason","scope":{"addresses":["pool/*"]}}`)
 		req["url"], req["id"] = script, fmt.Sprintf("CHG-URL-%d", i)
 		a.send(target{method: "POST", path: "/v1/tickets", body: req})
 	}
@@ -174,7 +173,7 @@ func (a *attacker) runs(texts map[string][][]string) (workspace string) {
 	a.everyField(target{method: "POST", path: "/v1/plans", header: map[string]string{api.HeaderRun: id}, body: map[string]any{
 		"kind": "pool", "name": "planned-hostile", "op": "create", "object": map[string]any{"owner": a.keep("an owner, planned")},
 	}}, texts["plan"])
-	bound := map[string]any{"title": "t", "reason": "a reason", "run": id, "id": "CHG-BOUND"}
+	bound := map[string]any{"title": "a title", "reason": "a reason", "run": id, "id": "CHG-BOUND"}
 	a.must(target{method: "POST", path: "/v1/tickets", body: bound})
 	a.everyField(target{method: "PUT", path: "/v1/run-addresses/" + url.PathEscape(id), body: body(`{"addresses":{"pool/adrift":"auditlb_pool.adrift"}}`)}, texts["putRunAddresses"])
 	revision := a.Entries(a.t, api.EntryQuery{Resource: "pool/adrift", Type: "apply"})[0].Seq
@@ -215,6 +214,7 @@ func (a *attacker) callers(texts map[string][][]string) {
 		"Authorization": "Bearer " + a.word("a token"), "Host": "evil.example",
 	} {
 		put.header = map[string]string{api.HeaderIfMatch: "*", name: value}
+		put.body["labels"] = map[string]any{"n": uuid.NewString()} // what changes nothing leaves no entry
 		a.send(put)
 	}
 	put.header = absent
