@@ -30,8 +30,11 @@ type configuration struct {
 func (c *configuration) label() string { return strings.ReplaceAll(c.name, " ", "-") }
 
 // at is the resource's address in Terraform, and address the object's.
-func (c *configuration) at() string      { return c.resource + "." + c.label() }
-func (c *configuration) address() string { return strings.TrimPrefix(c.resource, "auditlb_") + "/" + c.label() }
+func (c *configuration) at() string { return c.resource + "." + c.label() }
+
+func (c *configuration) address() string {
+	return strings.TrimPrefix(c.resource, "auditlb_") + "/" + c.label()
+}
 
 // block is the resource with attributes.
 func (c *configuration) block(attributes string) string {

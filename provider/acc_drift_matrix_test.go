@@ -56,7 +56,9 @@ func TestAccDriftMatrix(t *testing.T) {
 	}{
 		{"certificate/site", object{"owner": "edge", "chain_pem": chain, "private_key_pem": key}},
 		{"certificate/spare", object{"owner": "edge", "chain_pem": otherChain, "private_key_pem": otherKey}},
-		{"pool/one", object{"owner": "edge"}}, {"pool/two", object{"owner": "edge"}}, {"pool/k", object{"owner": "edge"}},
+		{"pool/one", object{"owner": "edge"}},
+		{"pool/two", object{"owner": "edge"}},
+		{"pool/k", object{"owner": "edge"}},
 		{"listener/plain", object{"owner": "edge", "address": "127.0.0.1", "port": acctest.FreePort(t)}},
 		{"listener/other", object{"owner": "edge", "address": "127.0.0.1", "port": acctest.FreePort(t)}},
 	} {

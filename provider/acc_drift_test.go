@@ -137,6 +137,10 @@ func TestAccAPlanThatDoesNotLookIsToldAndRefused(t *testing.T) {
 	}
 	saysOnly(t, w, []string{"plan", "-detailed-exitcode"})
 	saysOnly(t, w, []string{"plan", "-refresh=false", "-detailed-exitcode"})
+	if _, err := c.RollBack(t.Context(), api.RollbackRequest{Resource: "pool/web"}); err != nil {
+		t.Fatal(err)
+	}
+	saysOnly(t, w, []string{"plan"}, []string{"pool/web was changed outside of this configuration", "by rosa", "It was a rollback to revision"})
 	if _, err := c.Delete(t.Context(), web, client.IfPresent()); err != nil {
 		t.Fatal(err)
 	}

@@ -98,6 +98,8 @@ func driftSentence(c *api.DriftChange) string {
 	case back == nil:
 	case back.Run != "":
 		fmt.Fprintf(&b, " It was a rollback of run %s.", back.Run)
+	case back.To == 0:
+		b.WriteString(" It was a rollback to before there was one.")
 	default:
 		fmt.Fprintf(&b, " It was a rollback to revision %d.", back.To)
 	}

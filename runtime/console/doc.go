@@ -38,6 +38,9 @@
 //		return "/console/coffee", err // an error is shown there as a notice
 //	}
 //
+// A view may be a download or a redirect in place of a page. A page about one thing can say
+// that it has changed since it was loaded, see [watch].
+//
 // Scripts are ES modules in static/, one for each page that needs one; styles are in
 // static/console.css. There is no inline script, style or style attribute: the
 // Content-Security-Policy forbids them. What a page says must not need its script.

@@ -29,7 +29,7 @@ func TestThePageOfEvidenceHasTheLogsOwnWords(t *testing.T) {
 			texts[id] = n.FirstChild.Data
 		}
 	})
-	if texts["checkpoint"] != log.Checkpoint || texts["log-key"] != log.PublicKey || !strings.Contains(p.body, log.Root) || texts["log-size"] == "" {
+	if texts["checkpoint"] != log.Checkpoint || texts["log-key"] != log.PublicKey || !strings.Contains(html.UnescapeString(p.body), log.Root) || texts["log-size"] == "" {
 		t.Errorf("the log is %+v, and the page has %q", log, texts)
 	}
 	if !strings.Contains(p.body, "nobody outside cosigns this log") || !strings.Contains(p.body, "The log is streamed nowhere.") || strings.Contains(p.body, `id="witness-alarm"`) {

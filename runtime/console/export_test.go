@@ -16,19 +16,7 @@ const (
 	MaxOwnSessions    = maxOwnSessions
 	MaxSessionStreams = maxSessionStreams
 	MaxFormBytes      = maxFormBytes
-	Policy            = policy
 )
-
-// Paths lists the patterns of all pages that can be shown.
-func Paths() []string {
-	var out []string
-	for _, p := range pages {
-		if p.show != nil {
-			out = append(out, root+p.path)
-		}
-	}
-	return out
-}
 
 // Compared are the rows of a difference, each as mark, attribute, before and after.
 func Compared(before, after string) ([][4]string, error) {
@@ -59,3 +47,9 @@ func (s Sessions) Begin(name string) string {
 
 // Alive reports whether one goes on.
 func (s Sessions) Alive(cookie string) bool { return s.s.find(cookie, false) != nil }
+
+// External is the URL of a link to elsewhere, or "".
+func External(text string) string { return external(text) }
+
+// Shell is an argument of a command that people copy.
+func Shell(argument string) string { return shell(argument) }

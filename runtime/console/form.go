@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -72,10 +71,7 @@ func (f *forms) leave(w http.ResponseWriter, r *http.Request, cookie, path strin
 		return
 	}
 	encoded := base64.RawURLEncoding.EncodeToString(text)
-	http.SetCookie(w, &http.Cookie{
-		Name: noticeCookie, Value: encoded + "." + f.seal("notice "+path, cookie, encoded), Path: path, MaxAge: 60,
-		HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode,
-	})
+	keep(w, r, noticeCookie, encoded+"."+f.seal("notice "+path, cookie, encoded), path, 60)
 }
 
 // take returns the notice that was left for this page, and removes it.
@@ -86,10 +82,7 @@ func (f *forms) take(w http.ResponseWriter, r *http.Request, cookie string) *not
 		if !hmac.Equal([]byte(seal), []byte(f.seal("notice "+path, cookie, encoded))) {
 			continue // another page's, whose path this one's begins with, or nobody's
 		}
-		http.SetCookie(w, &http.Cookie{
-			Name: noticeCookie, Path: path, MaxAge: -1,
-			HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode,
-		})
+		keep(w, r, noticeCookie, "", path, -1)
 		n := &notice{}
 		if text, err := base64.RawURLEncoding.DecodeString(encoded); err != nil || json.Unmarshal(text, n) != nil {
 			return nil
@@ -129,14 +122,19 @@ func cookieOf(r *http.Request) string {
 
 // setCookie hands a session cookie to the browser, which forgets it when it is closed.
 func setCookie(w http.ResponseWriter, r *http.Request, value string) {
-	http.SetCookie(w, &http.Cookie{
-		Name: cookieName(r), Value: value, Path: "/", HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode,
-	})
+	keep(w, r, cookieName(r), value, "/", 0)
 }
 
 // dropCookie takes it back.
 func dropCookie(w http.ResponseWriter, r *http.Request) {
-	http.SetCookie(w, &http.Cookie{
-		Name: cookieName(r), Path: "/", MaxAge: -1, Expires: time.Unix(1, 0), HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode,
+	keep(w, r, cookieName(r), "", "/", -1)
+}
+
+// keep hands a cookie to the browser for some seconds, 0 until it is closed: out of reach
+// of scripts, and of what other sites send, but for links. Over plain HTTP, which is for
+// loopback, it can't be a secure one.
+func keep(w http.ResponseWriter, r *http.Request, name, value, path string, seconds int) {
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // secure wherever it can be
+		Name: name, Value: value, Path: path, MaxAge: seconds, HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode,
 	})
 }

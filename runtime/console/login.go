@@ -3,7 +3,6 @@ package console
 import (
 	"crypto/hmac"
 	"encoding/base64"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -147,8 +146,7 @@ func (v *visit) loginName() string {
 }
 
 func (v *visit) setLogin(value string, maxAge int) {
-	// Lax: the way back is a navigation from another site.
-	http.SetCookie(v.w, &http.Cookie{Name: v.loginName(), Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: v.TLS != nil, SameSite: http.SameSiteLaxMode})
+	keep(v.w, v.Request, v.loginName(), value, "/", maxAge)
 }
 
 // redirectURL is where a provider sends people back to.

@@ -130,7 +130,7 @@ func (c *console) signInByCertificate(v *visit) {
 		return
 	}
 	if err := v.begin(&session{}); err != nil && !hasEnded(err) {
-		c.problem(v, err)
+		c.Logger.Warn("client certificate not taken at the console", "request_id", v.id, "error", err)
 	}
 }
 

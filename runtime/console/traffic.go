@@ -260,7 +260,7 @@ func (f *figure) panels(s *api.TrafficSeries, step time.Duration) {
 		f.add("Bytes per second", fmt.Sprintf("Bytes per second: %s from clients, %s to clients on average", size(total.PerSecond(total.BytesIn)), size(total.PerSecond(total.BytesOut))), size, step,
 			line("rate", "to clients", false, func(p *api.TrafficPoint) float64 { return p.PerSecond(p.BytesOut) }),
 			line("p50", "from clients", false, func(p *api.TrafficPoint) float64 { return p.PerSecond(p.BytesIn) }))
-		f.add("Open connections", fmt.Sprintf("Open connections: at most %d", total.OpenConnections), func(v float64) string { return perSecond(v) }, step,
+		f.add("Open connections", fmt.Sprintf("Open connections: at most %d", total.OpenConnections), perSecond, step,
 			line("rate", "open", true, func(p *api.TrafficPoint) float64 { return float64(p.OpenConnections) }))
 		f.Stats = append(f.Stats, stat{"open at most", fmt.Sprint(total.OpenConnections), ""}, stat{"bytes per second", size(total.PerSecond(total.BytesIn + total.BytesOut)), ""})
 	}
@@ -289,7 +289,9 @@ func (d trafficData) Steps() string { return lasting(d.StepSeconds) }
 // Keys explain the marks.
 func (d trafficData) Keys() []mark {
 	return []mark{
-		{Kind: markChange, Count: 1, Label: "change"}, {Kind: markRollback, Count: 1, Label: "rollback"},
-		{Kind: markEmergency, Count: 1, Label: "in an emergency"}, {Kind: markChange, Count: 3, Label: "several"},
+		{Kind: markChange, Count: 1, Label: "change"},
+		{Kind: markRollback, Count: 1, Label: "rollback"},
+		{Kind: markEmergency, Count: 1, Label: "in an emergency"},
+		{Kind: markChange, Count: 3, Label: "several"},
 	}
 }

@@ -212,8 +212,8 @@ func TestALineHasAGapWhereNothingWasCounted(t *testing.T) {
 	_, b := newTrafficStub(t, traffic)
 	p := b.get("/console/traffic")
 	path := regexp.MustCompile(`<path class="line line-rate" d="([^"]*)"`).FindStringSubmatch(p.body)
-	if path == nil || strings.Count(path[1], "M") != 2 || strings.Count(path[1], "L") != 2 {
-		t.Errorf("the line of two parts is %q", path)
+	if len(path) != 2 || strings.Count(path[1], "M") != 2 || strings.Count(path[1], "L") != 2 {
+		t.Fatalf("the line of two parts is %q", path)
 	}
 	if !strings.HasPrefix(path[1], "M8.3 50.0h0L25.0 0.0M58.3 50.0h0") {
 		t.Errorf("the line is %s", path[1])

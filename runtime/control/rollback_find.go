@@ -2,12 +2,9 @@ package control
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/history"
@@ -58,7 +55,8 @@ func (c *Controller) FindRollback(ctx context.Context, r Rollback, bodies PastBo
 	if err != nil {
 		return nil, err
 	}
-	return f.found, f.found.finish()
+	f.found.finish()
+	return f.found, nil
 }
 
 // Changes implements [history.Log], with the bodies that are kept elsewhere.
@@ -177,149 +175,8 @@ func (f *finder) ofEverything(ctx context.Context) error {
 	}
 }
 
-// undo works out how an object goes back to what it was at a revision. Now is what it is.
-func (f *finder) undo(ctx context.Context, address lb.Address, now *history.Object, to int64) error {
-	then, err := history.ObjectAt(ctx, f, address, to)
-	if err != nil {
-		return err
-	}
-	u := Undo{Change: Change{Address: address, Rollback: &audit.Rollback{Run: f.found.Run}}}
-	if now != nil && now.Exists() {
-		u.Before, u.Base = now.Encoded, now.Entry.Seq
-		u.From = u.Base
-	} else if now != nil {
-		u.From = now.Entry.Seq
-	}
-	impossible, err := f.restore(ctx, &u, then)
-	if err != nil || string(u.Before) == string(u.After) && impossible == nil {
-		return err
-	}
-	if err := f.since(ctx, &u, to); err != nil {
-		return err
-	}
-	if impossible != nil {
-		f.found.Impossible = append(f.found.Impossible, *impossible)
-		return nil
-	}
-	effect := audit.Effect{Kind: address.Kind, Name: address.Name, Op: u.op(), Before: u.Before, After: u.After}
-	if u.Effect, err = effect.Digest(); err != nil {
-		return err
-	}
-	if f.weight += len(u.Before) + len(u.After); f.weight > maxBatchBytes {
-		return refuse(CodeTooLarge, "what would be taken back has more than %d bytes: more can't be at once", maxBatchBytes)
-	}
-	f.found.Effects = append(f.found.Effects, u)
-	return nil
-}
-
-// restore fills in the object as it was, held to the rules of today. What keeps it from
-// being restored is returned.
-func (f *finder) restore(ctx context.Context, u *Undo, then *history.Object) (*Impossible, error) {
-	if then == nil || !then.Exists() {
-		return nil, nil
-	}
-	u.Rollback.To = then.Entry.Seq
-	no := func(code, why string, vs lb.Violations) (*Impossible, error) {
-		return &Impossible{u.Address, code, why, vs}, nil
-	}
-	if then.Gone {
-		why := f.gone[then.Entry.Seq]
-		if why == "" {
-			why = "is gone"
-		}
-		return no(CodeRollbackImpossible, fmt.Sprintf("%s can't be restored: what it was stands in entry %d, whose body %s", u.Address, then.Entry.Seq, why), nil)
-	}
-	if string(then.Encoded) == string(u.Before) {
-		u.After = then.Encoded
-		return nil, nil
-	}
-	obj, err := lb.Decode(u.Address.Kind, then.Encoded)
-	if err == nil {
-		err = obj.Validate().Err()
-	}
-	if vs := (lb.Violations)(nil); errors.As(err, &vs) {
-		return no(CodeInvalid, fmt.Sprintf("%s can't be restored: as it was in revision %d it is not valid today: %s", u.Address, then.Entry.Seq, vs.Error()), vs)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if vs := f.c.checkPrivateKey(ctx, obj); len(vs) > 0 {
-		return no(CodeRollbackImpossible, fmt.Sprintf("%s can't be restored: %s", u.Address, vs[0].Detail), nil)
-	}
-	u.Object = obj
-	u.After, err = lb.Encode(obj)
-	return nil, err
-}
-
-// since finds what is taken back with an object, and what of it is none of the caller's to
-// take back without being told so.
-func (f *finder) since(ctx context.Context, u *Undo, to int64) error {
-	var entries []audit.Entry
-	unread := false
-	for through := f.found.At; ; {
-		if unread = len(entries) > audit.MaxUndone || f.read >= maxChangesRead; unread {
-			break
-		}
-		rows, err := f.c.opts.Store.Changes(ctx, u.Address.String(), through, rollbackAtOnce)
-		if err != nil {
-			return err
-		}
-		f.read += len(rows)
-		for i := range rows {
-			if rows[i].Seq <= to {
-				rows = rows[:i]
-				break
-			}
-			e, err := audit.ParseLeaf(rows[i].Leaf)
-			if err != nil {
-				return fmt.Errorf("entry %d: %w", rows[i].Seq, err)
-			}
-			entries, through = append(entries, e), e.Seq-1
-		}
-		if len(rows) < rollbackAtOnce {
-			break
-		}
-	}
-	for _, e := range entries[:min(len(entries), audit.MaxUndone)] {
-		u.Undone = append(u.Undone, e.Seq)
-	}
-	u.More = unread || len(entries) > len(u.Undone)
-	f.found.conflict(u.Address, entries, unread)
-	return nil
-}
-
-// conflict notes the changes of an object that are not part of the one that is to be
-// taken back: of a run all that are not the run's, else all but the oldest change. What
-// was changed in one run, or without one under one ticket, is one change. Of what was not
-// read nobody knows.
-func (u *Undoing) conflict(address lb.Address, entries []audit.Entry, unread bool) {
-	own := "run " + u.Run
-	if u.Run == "" && !unread && len(entries) > 0 {
-		own = changeOfEntry(&entries[len(entries)-1])
-	}
-	for i := range entries {
-		if e := &entries[i]; changeOfEntry(e) != own {
-			u.Conflicts = append(u.Conflicts, Conflict{Address: address, LastChange: e.LastChange()})
-		}
-	}
-	if unread {
-		u.Conflicts = append(u.Conflicts, Conflict{Address: address, More: true})
-	}
-}
-
-// changeOfEntry tells which change an entry is part of.
-func changeOfEntry(e *audit.Entry) string {
-	switch {
-	case e.RunID() != "":
-		return "run " + e.RunID()
-	case e.Ticket != "":
-		return "ticket " + e.Ticket
-	}
-	return fmt.Sprint("entry ", e.Seq)
-}
-
 // finish puts what was found in order and digests it.
-func (u *Undoing) finish() error {
+func (u *Undoing) finish() {
 	slices.SortFunc(u.Effects, func(a, b Undo) int { return strings.Compare(a.Address.String(), b.Address.String()) })
 	slices.SortFunc(u.Impossible, func(a, b Impossible) int { return strings.Compare(a.Address.String(), b.Address.String()) })
 	slices.SortStableFunc(u.Conflicts, func(a, b Conflict) int { return strings.Compare(a.Address.String(), b.Address.String()) })
@@ -329,21 +186,4 @@ func (u *Undoing) finish() error {
 		set[i] = ticket.Effect{Address: e.Address.String(), Op: e.op(), Digest: e.Effect}
 	}
 	u.Digest = ticket.SetDigest(set)
-	return nil
 }
-
-// Undo is what a rollback does to one object.
-type Undo struct {
-	Change
-	// Before and After are the object's canonical JSON; nil where there is none.
-	Before, After jsontext.Value
-	// Effect is the effect digest.
-	Effect string
-	// From is the entry that made the object what it is.
-	From int64
-	// More is set when there are more changes since than Undone has.
-	More bool
-}
-
-// Op is what is done to the object.
-func (u *Undo) Op() lb.Op { return u.op() }

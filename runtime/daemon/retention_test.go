@@ -215,6 +215,10 @@ func TestAnErasedBodyIsSaidToBeErased(t *testing.T) {
 	if err != nil || len(effects.Items) != 1 || effects.Items[0].BodyState != api.BodyErased || effects.Items[0].BodyErasedBy == 0 {
 		t.Errorf("the effects to approve: %+v, %v", effects, err)
 	}
+	report, err := reader(t, d).WholeRunReport(t.Context(), "run-1")
+	if err != nil || len(report.Effects) != 1 || report.Effects[0].Status != api.EffectNotApplied || report.Effects[0].BodyState != api.BodyErased || report.Effects[0].BodyErasedBy == 0 || len(report.Effects[0].Patch) != 0 {
+		t.Errorf("the report of the run: %+v, %v", report, err)
+	}
 	verified(t, d, dataDir)
 	// A change goes on as ever.
 	if _, err := operator(t, d).Put(t.Context(), web, pool("10.0.0.1:80"), client.IfPresent()); err != nil {

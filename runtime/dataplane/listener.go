@@ -24,7 +24,7 @@ type listener struct {
 	// Nil where the configuration has none.
 	allowed, trusted networks
 	live             *listenerLive
-	rate             limit.Rate // of each client's requests
+	rate             limit.Rate             // of each client's requests
 	counts           map[string]*poolCounts // by pool
 }
 

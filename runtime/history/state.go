@@ -35,7 +35,7 @@ func ObjectAt(ctx context.Context, log Log, address lb.Address, revision int64) 
 // out; more tells whether there may be others.
 func StateAt(ctx context.Context, log Log, revision int64, after string, limit int) (objects []Object, more bool, err error) {
 	var p pace
-	for len(objects) < limit && !(p.enough() && len(objects) > 0) {
+	for len(objects) < limit && (len(objects) == 0 || !p.enough()) {
 		asked := p.nextOf(limit - len(objects))
 		rows, err := log.ChangesAt(ctx, beginning, revision, after, asked)
 		if err != nil {

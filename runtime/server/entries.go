@@ -130,7 +130,8 @@ func (s *server) listed(ctx context.Context, row *audit.Row, include string) (ap
 	if include == includeEvidence {
 		record.Evidence = evidence(row)
 	}
-	return record, s.name(ctx, &record)
+	err = s.name(ctx, &record)
+	return record, err
 }
 
 func (s *server) getEntry(c *call) (*answer, error) {

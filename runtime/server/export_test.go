@@ -43,6 +43,14 @@ func (f Failures) Held() (attempts, recorded int) {
 // Source is what failures from an address are counted under.
 func Source(ip string) string { return source(ip) }
 
+// SetMaxReported bounds the entries of a run that a report looks at, and returns what
+// undoes that. It is called before the server starts.
+func SetMaxReported(n int) (undo func()) {
+	before := maxReported
+	maxReported = n
+	return func() { maxReported = before }
+}
+
 // SetMaxSearched bounds the entries that one page of a search looks at, and returns what
 // undoes that. It is called before the server starts.
 func SetMaxSearched(n int) (undo func()) {

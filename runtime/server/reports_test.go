@@ -11,6 +11,7 @@ import (
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/identity"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/identity/oidc/oidctest"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/server"
 )
 
 // report is a run's report, in pages of at most limit effects put together.
@@ -161,5 +162,23 @@ func TestARefusedPlanIsPartOfTheReport(t *testing.T) {
 	r.do(t, http.MethodPut, "/v1/pools/b", pool(), creating, with(api.HeaderRun, "run"), as(identity.Viewer))
 	if report = r.report(t, "run", 5); len(report.Effects) != 2 || report.Effects[1].Refusal.Code != api.CodeRole {
 		t.Errorf("effects: %+v", report.Effects)
+	}
+}
+
+// TestAReportSaysWhatItDoesNotLookAt: it never takes a part for everything.
+func TestAReportSaysWhatItDoesNotLookAt(t *testing.T) {
+	t.Cleanup(server.SetMaxReported(3))
+	r := start(t)
+	names := make([]string, 25)
+	for i := range names {
+		names[i] = fmt.Sprintf("p%02d", i)
+	}
+	planned(t, r, "large", names...)
+	for _, name := range names {
+		r.must(t, nil, http.MethodPut, "/v1/pools/"+name, pool("10.0.0.1:80"), creating, with(api.HeaderRun, "large"))
+	}
+	report := r.report(t, "large", 500)
+	if seen := 2*len(names) - report.LeftOut; report.Overall != api.RunUnclear || report.LeftOut == 0 || seen < 3 || len(report.Effects) > seen || len(report.Effects) == 0 {
+		t.Errorf("%s, %d effects, %d entries left out", report.Overall, len(report.Effects), report.LeftOut)
 	}
 }

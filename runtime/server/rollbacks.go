@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
@@ -18,6 +16,10 @@ import (
 // rollbackAttempts is how often a rollback is worked out while others go on changing
 // what it is about.
 const rollbackAttempts = 5
+
+// maxUndoing is how many rollbacks are worked out at a time, so that nobody can keep the
+// write path busy with previews.
+const maxUndoing = 2
 
 // rollBack takes something back, or says what that would do.
 func (s *server) rollBack(c *call) (*answer, error) {
@@ -39,6 +41,12 @@ func (s *server) rollBack(c *call) (*answer, error) {
 	r, err := s.rollback(c, req)
 	if err != nil {
 		return nil, err
+	}
+	select {
+	case s.undoing <- struct{}{}:
+		defer func() { <-s.undoing }()
+	case <-c.Context().Done():
+		return nil, c.Context().Err()
 	}
 	for range rollbackAttempts {
 		var a *answer
@@ -177,34 +185,8 @@ func (s *server) previewRollback(c *call, req api.RollbackRequest, r control.Rol
 	if req.Run == "" {
 		out.To = &u.To
 	}
-	plans := map[string]int64{}
-	for i := range outcome.Parts {
-		plans[outcome.Parts[i].Entry.Resource] = outcome.Parts[i].Entry.Seq
-		out.PlannedIn = outcome.Parts[i].Entry.RunID()
-	}
-	for i := range u.Effects {
-		e := &u.Effects[i]
-		effect := api.RollbackEffect{
-			Address: e.Address.String(), Op: e.Op(), EffectDigest: e.Effect, From: e.From, To: e.Rollback.To, Seq: plans[e.Address.String()],
-			Before: e.Before, After: e.After, Undone: e.Undone, UndoneMore: e.More,
-		}
-		if effect.Patch, err = lb.Diff(e.Before, e.After); err != nil {
-			return nil, err
-		}
-		out.Effects = append(out.Effects, effect)
-	}
-	for i := range u.Conflicts {
-		x := &u.Conflicts[i]
-		out.Conflicts = append(out.Conflicts, api.RollbackConflict{
-			Address: x.Address.String(), Revision: x.Revision, Op: x.Op, Actor: x.Actor, Ticket: x.Ticket, Run: x.Run, At: x.At, More: x.More,
-		})
-	}
-	for i := range u.Impossible {
-		x := &u.Impossible[i]
-		out.Impossible = append(out.Impossible, api.RollbackImpossible{Address: x.Address.String(), Code: api.Code(x.Code), Detail: x.Detail, Violations: x.Violations})
-	}
-	for _, address := range u.Left {
-		out.Left = append(out.Left, address.String())
+	if err := describeUndoing(&out, u, &outcome); err != nil {
+		return nil, err
 	}
 	return ok(out)
 }
@@ -238,33 +220,4 @@ func (s *server) makeRollback(c *call, req api.RollbackRequest, r control.Rollba
 	sortEffects(out.Effects)
 	out.EffectsDigest, out.Uses, out.Revision = ticket.SetDigest(set), len(set), outcome.Entry.Seq
 	return ok(out)
-}
-
-func rollbackOf(req api.RollbackRequest) api.Rollback {
-	return api.Rollback{
-		Resource: req.Resource, Run: req.Run, Everything: req.Everything,
-		Effects: []api.RollbackEffect{}, Conflicts: []api.RollbackConflict{}, Impossible: []api.RollbackImpossible{}, Warnings: []string{},
-	}
-}
-
-// madeEffect is an entry of a rollback as what it did.
-func madeEffect(o *control.Outcome) (api.RollbackEffect, error) {
-	e := &o.Entry
-	effect := api.RollbackEffect{
-		Address: e.Resource, Op: lb.Op(e.Op), EffectDigest: e.EffectDigest, Seq: e.Seq,
-		Before: o.Body.Before, After: o.Body.After, Undone: o.Body.Undone,
-	}
-	if len(effect.Undone) > 0 {
-		effect.From = effect.Undone[0]
-	}
-	if e.Rollback != nil {
-		effect.To = e.Rollback.To
-	}
-	var err error
-	effect.Patch, err = lb.Diff(effect.Before, effect.After)
-	return effect, err
-}
-
-func sortEffects(effects []api.RollbackEffect) {
-	slices.SortFunc(effects, func(a, b api.RollbackEffect) int { return strings.Compare(a.Address, b.Address) })
 }

@@ -91,19 +91,19 @@ func TestARollbackIsRefusedWhereItIsCalledWrongly(t *testing.T) {
 		body, pointer string
 		code          api.Code
 	}{
-		"nothing":                 {`{}`, "", api.CodeInvalid},
-		"two things":              {`{"resource":"pool/web","run":"x"}`, "", api.CodeInvalid},
-		"no address":              {`{"resource":"web"}`, "/resource", api.CodeInvalid},
-		"everything to nowhere":   {`{"everything":true}`, "/to", api.CodeInvalid},
-		"a run to somewhere":      {`{"run":"x","to":"3"}`, "/to", api.CodeInvalid},
-		"a revision to come":      {fmt.Sprintf(`{"resource":"pool/web","to":"%d"}`, revision+1000), "/to", api.CodeInvalid},
-		"no point in time":        {`{"resource":"pool/web","to":"soon"}`, "/to", api.CodeInvalid},
-		"a run without changes":   {`{"everything":true,"to":"run:x"}`, "/to", api.CodeInvalid},
-		"governance of an object": {`{"resource":"pool/web","include_governance":true}`, "/include_governance", api.CodeInvalid},
-		"a run with a line break": {`{"run":"a\nb"}`, "/run", api.CodeInvalid},
-		"an unknown run":          {`{"run":"x"}`, "", api.CodeNotFound},
+		"nothing":                  {`{}`, "", api.CodeInvalid},
+		"two things":               {`{"resource":"pool/web","run":"x"}`, "", api.CodeInvalid},
+		"no address":               {`{"resource":"web"}`, "/resource", api.CodeInvalid},
+		"everything to nowhere":    {`{"everything":true}`, "/to", api.CodeInvalid},
+		"a run to somewhere":       {`{"run":"x","to":"3"}`, "/to", api.CodeInvalid},
+		"a revision to come":       {fmt.Sprintf(`{"resource":"pool/web","to":"%d"}`, revision+1000), "/to", api.CodeInvalid},
+		"no point in time":         {`{"resource":"pool/web","to":"soon"}`, "/to", api.CodeInvalid},
+		"a run without changes":    {`{"everything":true,"to":"run:x"}`, "/to", api.CodeInvalid},
+		"governance of an object":  {`{"resource":"pool/web","include_governance":true}`, "/include_governance", api.CodeInvalid},
+		"a run with a line break":  {`{"run":"a\nb"}`, "/run", api.CodeInvalid},
+		"an unknown run":           {`{"run":"x"}`, "", api.CodeNotFound},
 		"an object that never was": {`{"resource":"pool/none"}`, "", api.CodeNotFound},
-		"an unknown field":        {`{"resource":"pool/web","force":true}`, "/force", api.CodeInvalid},
+		"an unknown field":         {`{"resource":"pool/web","force":true}`, "/force", api.CodeInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			last := r.newest(t).Seq
@@ -294,4 +294,3 @@ func TestARollbackFindsArchivedBodiesAndNamesErasedOnes(t *testing.T) {
 		t.Errorf("made: %+v", made)
 	}
 }
-

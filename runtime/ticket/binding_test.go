@@ -181,13 +181,15 @@ func TestAnApproverSignsWhatTheySaw(t *testing.T) {
 // TestASetOfEffectsHasADigestOfItsOwn, on whatever terms and in whatever order.
 func TestASetOfEffectsHasADigestOfItsOwn(t *testing.T) {
 	set := []ticket.Effect{
-		{Address: "pool/a", Op: lb.OpUpdate, Digest: "1", Plan: 4}, {Address: "pool/a", Op: lb.OpCreate, Digest: "2"},
+		{Address: "pool/a", Op: lb.OpUpdate, Digest: "1", Plan: 4},
+		{Address: "pool/a", Op: lb.OpCreate, Digest: "2"},
 		{Address: "pool/b", Op: lb.OpUpdate, Digest: "1", Unknown: []string{"/b", "/a"}},
 	}
 	want := ticket.SetDigest(set)
 	same := []ticket.Effect{
 		{Address: "pool/b", Op: lb.OpUpdate, Digest: "1", Unknown: []string{"/a", "/b"}, Plan: 9},
-		{Address: "pool/a", Op: lb.OpCreate, Digest: "2"}, {Address: "pool/a", Op: lb.OpUpdate, Digest: "1"},
+		{Address: "pool/a", Op: lb.OpCreate, Digest: "2"},
+		{Address: "pool/a", Op: lb.OpUpdate, Digest: "1"},
 	}
 	if got := ticket.SetDigest(same); got != want {
 		t.Errorf("the same set has the digests %s and %s", want, got)

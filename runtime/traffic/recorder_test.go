@@ -110,8 +110,7 @@ func TestAPointIsWhatWasCountedInItsStep(t *testing.T) {
 }
 
 func TestQuantilesAreThoseOfAllRequests(t *testing.T) {
-	bounds := dataplane.LatencyBounds()
-	last := len(bounds)
+	last := len(dataplane.LatencyBounds())
 	for name, tt := range map[string]struct {
 		requests map[int]uint64 // by bucket
 		p50, p99 float64        // seconds

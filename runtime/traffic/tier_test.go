@@ -31,6 +31,7 @@ func TestARingKeepsItsNewestSlots(t *testing.T) {
 		"the clock was put back":      {[]int64{1000, 1010, 1020, 1005}, []int64{1000}},
 		"the clock was put far back":  {[]int64{100_000, 100_010, 100}, []int64{100}},
 		"and goes on":                 {[]int64{100_000, 100_010, 100, 110}, []int64{100, 110}},
+		"back, and on past what was":  {[]int64{1000, 1010, 1020, 1005, 1025}, []int64{1000, 1020}},
 		"back by more than is kept":   {[]int64{1000, 1010, 1020, 900, 910, 920, 930}, []int64{910, 920, 930}},
 		"forth by a year and back":    {[]int64{1000, 31_537_000, 1010}, []int64{1010}},
 		"back within the oldest slot": {[]int64{1000, 1010, 1020, 1030, 1010}, []int64{1010}},
@@ -46,6 +47,9 @@ func TestARingKeepsItsNewestSlots(t *testing.T) {
 				if got[i] != tt.want[i] {
 					t.Fatalf("%v, want %v", got, tt.want)
 				}
+			}
+			if last := r.slots[r.newest/r.step%int64(len(r.slots))]; name == "back, and on past what was" && last.covered != time.Second {
+				t.Errorf("the newest slot has %s, with what the wrong clock had put there", last.covered)
 			}
 			held := 0
 			for _, s := range r.slots {

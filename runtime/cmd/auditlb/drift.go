@@ -175,6 +175,9 @@ func rollbackOf(r *api.RollbackRef) string {
 	if r.Run != "" {
 		return "rollback of run " + r.Run
 	}
+	if r.To == 0 {
+		return "rollback to before there was one"
+	}
 	return fmt.Sprintf("rollback to revision %d", r.To)
 }
 

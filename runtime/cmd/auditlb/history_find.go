@@ -21,7 +21,7 @@ func findEntries(cmd *cobra.Command, cl *client.Client, q api.EntryQuery) (*api.
 	progress := newProgress(cmd.ErrOrStderr(), "searched")
 	defer progress.end()
 	size := int64(0)
-	for {
+	for first := true; ; first = false {
 		q.Limit = min(wanted-len(found.Items), api.MaxPageSize)
 		page, err := cl.Entries(cmd.Context(), q)
 		if err != nil {
@@ -36,24 +36,24 @@ func findEntries(cmd *cobra.Command, cl *client.Client, q api.EntryQuery) (*api.
 			return found, nil
 		}
 		q.Cursor = page.Next
-		if size == 0 {
+		if first {
 			size = logSize(cmd.Context(), cl)
 		}
-		if at, err := strconv.ParseInt(page.Next, 10, 64); err == nil {
+		if at, err := strconv.ParseInt(page.Next, 10, 64); err == nil && size > at {
 			progress.show(size-at, size)
 		}
 	}
 }
 
-// logSize is how many entries there are, for showing progress.
+// logSize is how many entries there are, for showing progress; 0 when that can't be learnt.
 func logSize(ctx context.Context, cl *client.Client) int64 {
 	note, err := cl.Checkpoint(ctx)
 	if err != nil {
-		return 1 // the next page fails by itself, if anything does
+		return 0 // the next page fails by itself, if anything does
 	}
 	cp, err := audit.ReadCheckpoint(note)
 	if err != nil {
-		return 1
+		return 0
 	}
 	return cp.Size
 }

@@ -96,10 +96,10 @@ func rollbackText(e *api.EntryRecord) string {
 		undone = e.Body.Undone
 	}
 	text := undoes(e.Rollback.To, undone, e.UndoneMore)
-	switch {
-	case e.Type == "plan":
+	switch e.Type {
+	case "plan":
 		text = "planned: " + text
-	case e.Type == "reject":
+	case "reject":
 		text = "rollback"
 	}
 	if e.Rollback.Run != "" {

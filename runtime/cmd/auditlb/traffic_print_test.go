@@ -67,10 +67,24 @@ func TestASparklineHasAColumnForEachStepAndAMarkForEachChange(t *testing.T) {
 
 func TestNumbersAreWrittenShort(t *testing.T) {
 	for _, tt := range []struct{ got, want string }{
-		{number(0), "0"}, {number(.0333), "0.033"}, {number(1), "1.0"}, {number(12.34), "12.3"}, {number(1234.5), "1234"},
-		{latency(0), "-"}, {latency(.0004217), "420µs"}, {latency(.0421), "42.1ms"}, {latency(1.5004), "1.5s"},
-		{size(0), "0 B"}, {size(999), "999 B"}, {size(1500), "1.5 KB"}, {size(2_000_000), "2 MB"}, {size(3e15), "3000.0 TB"},
-		{shortDuration(10 * time.Second), "10s"}, {shortDuration(5 * time.Minute), "5m"}, {shortDuration(2 * time.Hour), "2h"}, {shortDuration(90 * time.Minute), "1h30m"},
+		{number(0), "0"},
+		{number(.0333), "0.033"},
+		{number(1), "1.0"},
+		{number(12.34), "12.3"},
+		{number(1234.5), "1234"},
+		{latency(0), "-"},
+		{latency(.0004217), "420µs"},
+		{latency(.0421), "42.1ms"},
+		{latency(1.5004), "1.5s"},
+		{size(0), "0 B"},
+		{size(999), "999 B"},
+		{size(1500), "1.5 KB"},
+		{size(2_000_000), "2 MB"},
+		{size(3e15), "3000.0 TB"},
+		{shortDuration(10 * time.Second), "10s"},
+		{shortDuration(5 * time.Minute), "5m"},
+		{shortDuration(2 * time.Hour), "2h"},
+		{shortDuration(90 * time.Minute), "1h30m"},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("%q, want %q", tt.got, tt.want)

@@ -50,7 +50,7 @@ func (b *tab) barriers(rules string) []string {
 const wide = `(() => {
 	const room = document.documentElement.clientWidth;
 	if (document.documentElement.scrollWidth <= room) return [];
-	return [...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > room + 1 && !e.closest(".scroll, svg")).slice(0, 5).map((e) => e.outerHTML.slice(0, 120)).concat("the page is " + document.documentElement.scrollWidth + " wide");
+	return [...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > room + 1 && !e.parentElement.closest(".scroll, svg")).slice(0, 5).map((e) => e.outerHTML.slice(0, 120)).concat("the page is " + document.documentElement.scrollWidth + " wide");
 })()`
 
 // TestEveryPageIsForEveryone looks at each page with axe-core in a wide and a narrow

@@ -73,7 +73,7 @@ func open(chromium string) *stage {
 	s := &stage{tracker: newTracker(house)}
 	s.Runtime = runtimetest.Start(house, s.tracker.trusted()...)
 	options := slices.Concat(chromedp.DefaultExecAllocatorOptions[:], []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.WSURLReadTimeout(patience), chromedp.Flag("lang", "en"),
+		chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WSURLReadTimeout(patience), chromedp.Flag("lang", "en"),
 	})
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	house.Cleanup(stop)
