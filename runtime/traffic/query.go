@@ -82,7 +82,7 @@ func (r *Recorder) look(q *api.TrafficQuery) *view {
 	for _, h := range r.keys {
 		v.keys = append(v.keys, h.key)
 	}
-	for listener, l := range r.last.Listeners {
+	for listener, l := range r.source.Traffic().Listeners {
 		for pool := range l.Pools {
 			v.current = append(v.current, key{listener, pool, withoutHTTP(l.Protocol)})
 		}
