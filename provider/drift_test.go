@@ -44,6 +44,7 @@ func TestADriftIsToldInWords(t *testing.T) {
 		{"with the command line", change(func(c *api.DriftChange) { c.Via = api.ViaCommandLine }), []string{"with the command line"}, ""},
 		{"by the runtime", change(func(c *api.DriftChange) { c.Via = api.ViaSystem }), []string{"by the runtime itself"}, ""},
 		{"in another workspace's run", change(func(c *api.DriftChange) { c.Run, c.Workspace = "r-1", "core" }), []string{"none of this workspace's, in run r-1 of workspace core"}, ""},
+		{"in a run that nobody registered", change(func(c *api.DriftChange) { c.Run = "rollback/r-2" }), []string{"none of this workspace's, in run rollback/r-2 (revision 42)."}, "of workspace"},
 		{"in another run of its own", change(func(c *api.DriftChange) { c.Run, c.Workspace, c.Own = "r-1", "edge", true }), []string{"under ticket CHG-7 in run r-1 of this workspace"}, "none of this"},
 		{"in an emergency", change(func(c *api.DriftChange) { c.Emergency = true }), []string{"It was done under an emergency ticket."}, ""},
 		{"by a rollback", change(func(c *api.DriftChange) { c.Rollback = &api.RollbackRef{To: 30} }), []string{"It was a rollback to revision 30."}, ""},

@@ -79,8 +79,10 @@ func driftSentence(c *api.DriftChange) string {
 	switch {
 	case c.Run != "" && c.Own:
 		fmt.Fprintf(&b, " in run %s of this workspace", c.Run)
-	case c.Run != "":
+	case c.Run != "" && c.Workspace != "":
 		fmt.Fprintf(&b, " in run %s of workspace %s", c.Run, c.Workspace)
+	case c.Run != "": // that nobody registered, such as a rollback's
+		fmt.Fprintf(&b, " in run %s", c.Run)
 	case c.Via == api.ViaCommandLine:
 		b.WriteString(" with the command line")
 	case c.Via == api.ViaSystem:

@@ -23,6 +23,8 @@ func (d *demo) explore(ctx context.Context) error {
 	d.out.typed("source " + file)
 	d.out.typed("terraform apply -var weight_b=5")
 	d.out.typed("auditlb history pool/web")
+	d.out.typed("auditlb rollback pool/web")
+	d.out.note("the console is at %s/console/; sign in with the token above", d.runtime.Endpoint)
 	select {
 	case <-ctx.Done():
 		d.out.note("stopping; everything is removed")

@@ -19,7 +19,7 @@ const badTicket = "CHG-NOPE"
 
 func (d *demo) all(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		d.introduce, d.declare, d.serve, d.shift, d.refuse, d.history, d.verify,
+		d.introduce, d.declare, d.serve, d.shift, d.refuse, d.history, d.takeBack, d.drift, d.verify,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -113,6 +113,33 @@ func (d *demo) history(ctx context.Context) error {
 	}
 	d.out.note("the diff of the last change")
 	return d.expectOutput("weight", last.Run.ID, last.Ticket)(d.auditlb(ctx, "show", strconv.FormatInt(last.Seq, 10)))
+}
+
+func (d *demo) takeBack(ctx context.Context) error {
+	d.out.heading("Who set which attribute; and one command takes the change back")
+	last, err := d.lastApply(ctx, "pool/web")
+	if err != nil {
+		return err
+	}
+	if err := d.expectOutput("members.b.weight", last.Run.ID)(d.auditlb(ctx, "blame", "pool/web")); err != nil {
+		return err
+	}
+	if err := d.expectOutput("Done: the configuration is at revision")(d.auditlb(ctx, "rollback", "--run", last.Run.ID, "--apply")); err != nil {
+		return err
+	}
+	declared := d.weights
+	d.weights = map[string]int{"backend-a": 1, "backend-b": 1}
+	err = d.expectShares(ctx)
+	d.weights = declared
+	return err
+}
+
+func (d *demo) drift(ctx context.Context) error {
+	d.out.heading("Terraform's next plan says who did that")
+	if err := d.expectOutput("1 to change", "CHG-DEV")(d.terraform(ctx, nil, append([]string{"plan", "-input=false"}, d.weightFlags()...)...)); err != nil {
+		return err
+	}
+	return d.expectOutput("pool/web")(d.auditlb(ctx, "drift"))
 }
 
 func (d *demo) verify(ctx context.Context) error {

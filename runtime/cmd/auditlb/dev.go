@@ -130,6 +130,7 @@ func (r devReady) print(out io.Writer, asJSON bool) error {
   export AUDITLB_CHANGE_TICKET=%s
 
 Then, in another terminal: auditlb whoami, terraform apply, auditlb history
-`, r.Endpoint, r.Token, r.Ticket)
+In a browser, signing in with the token: %s/console/
+`, r.Endpoint, r.Token, r.Ticket, r.Endpoint)
 	return err
 }

@@ -163,10 +163,10 @@ func driftSummary(d *api.Drift) string {
 		}
 	}
 	if len(d.Changes) > 0 && d.Changes[0].Rollback != nil {
-		parts = append(parts, "("+rollbackOf(d.Changes[0].Rollback)+")")
+		parts = append(parts, rollbackOf(d.Changes[0].Rollback))
 	}
 	if a := d.Accepted; a != nil {
-		parts = append(parts, fmt.Sprintf("(accepted by %s until %s, %s: %s)", a.By, at(a.Until), a.Ticket, a.Reason))
+		parts = append(parts, fmt.Sprintf("accepted by %s until %s, %s: %s", a.By, at(a.Until), a.Ticket, a.Reason))
 	}
 	return strings.Join(parts, "; ")
 }
