@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/console"
 )
 
 func TestAClientCertificateSignsInByItself(t *testing.T) {
@@ -28,12 +30,30 @@ func TestAClientCertificateSignsInByItself(t *testing.T) {
 		return newBrowser(t, r.URL, &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{certificate(t, name)}})
 	}
 	vera := as("vera")
+	if p := vera.send(http.MethodPost, "/console/tickets/CHG-1", url.Values{"action": {"approve"}}); p.Request.URL.Path != "/console/sign-in" || r.called("GET /v1/whoami") > 0 {
+		t.Errorf("a form of nobody's signs in: %d at %s", p.StatusCode, p.Request.URL)
+	}
 	if p := vera.get("/console/runs"); p.Request.URL.Path != "/console/runs" || !strings.Contains(p.body, `id="whoami"`) || !strings.Contains(p.body, ">vera<") {
 		t.Fatalf("not signed in: %s\n%s", p.Request.URL, p.body)
 	}
 	cookie := vera.cookie()
 	if !vera.signedIn() || vera.cookie() != cookie {
 		t.Error("each page begins another session")
+	}
+	// Another site can have a browser fetch what it likes, without the cookie: that is nobody
+	// who comes here, and makes no room for itself.
+	jar := vera.client.Jar
+	for range console.MaxOwnSessions {
+		for _, as := range []string{"image", "iframe", "empty"} {
+			vera.client.Jar = nil
+			if p := vera.send(http.MethodGet, "/console/runs", nil, "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", as); len(p.Cookies()) > 0 && strings.Contains(p.body, ">vera<") {
+				t.Fatalf("as %s: signed in", as)
+			}
+		}
+	}
+	vera.client.Jar = jar
+	if !vera.signedIn() || vera.cookie() != cookie {
+		t.Error("what other sites fetch ends a session")
 	}
 	// Whoever has the cookie has not got the key.
 	olivia := as("olivia")

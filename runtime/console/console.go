@@ -121,7 +121,11 @@ func (c *console) guarded(next http.Handler) http.Handler {
 		r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
 		r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
 		defer func() {
-			if p := recover(); p != nil && p != http.ErrAbortHandler { //nolint:errorlint // the value itself is the signal
+			switch p := recover(); p {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(p)
+			default:
 				c.fail(w, c.visit(r), fmt.Errorf("panic: %v", p))
 			}
 		}()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -59,12 +60,12 @@ func compare(before, after jsontext.Value) (difference, error) {
 		default:
 			order = slices.Compare(old[0].path, now[0].path)
 		}
-		row := differenceRow{}
+		row, unset := differenceRow{}, false
 		switch {
 		case order < 0:
-			row, old = differenceRow{old[0].name(), "−", old[0].text, ""}, old[1:]
+			row, unset, old = differenceRow{old[0].name(), "−", old[0].text, ""}, old[0].unset, old[1:]
 		case order > 0:
-			row, now = differenceRow{now[0].name(), "+", "", now[0].text}, now[1:]
+			row, unset, now = differenceRow{now[0].name(), "+", "", now[0].text}, now[0].unset, now[1:]
 		default:
 			row = differenceRow{now[0].name(), " ", old[0].text, now[0].text}
 			if row.Before != row.After {
@@ -72,8 +73,8 @@ func compare(before, after jsontext.Value) (difference, error) {
 			}
 			old, now = old[1:], now[1:]
 		}
-		if whole && row.Before+row.After == notSet {
-			continue // says nothing where all is new, or gone
+		if whole && unset && row.Path != "" {
+			continue // says nothing in what is new, or gone, as a whole
 		}
 		if row.Mark != " " {
 			d.Changed++
@@ -118,6 +119,8 @@ type leaf struct {
 	path []string
 	text string
 	list []bool // which of path are places in lists
+	// unset is set for null, "", and what has nothing inside.
+	unset bool
 }
 
 // name writes the path as people write attributes.
@@ -163,7 +166,7 @@ func walk(dec *jsontext.Decoder, path []string, list []bool, out *[]leaf) error 
 		if err != nil {
 			return err
 		}
-		*out = append(*out, leaf{slices.Clone(path), plain(v), slices.Clone(list)})
+		*out = append(*out, leaf{slices.Clone(path), plain(v), slices.Clone(list), kind == 'n' || string(v) == `""`})
 		return nil
 	}
 	if _, err := dec.ReadToken(); err != nil {
@@ -188,10 +191,26 @@ func walk(dec *jsontext.Decoder, path []string, list []bool, out *[]leaf) error 
 		}
 	}
 	if n == 0 {
-		*out = append(*out, leaf{slices.Clone(path), "none", slices.Clone(list)})
+		*out = append(*out, leaf{slices.Clone(path), "none", slices.Clone(list), true})
 	}
 	_, err := dec.ReadToken()
 	return err
+}
+
+// listed writes a value for people, and a list of such with a line for each.
+func listed(v jsontext.Value) (text string, unset bool, err error) {
+	values, err := leaves(v)
+	if err != nil {
+		return "", false, err
+	}
+	var lines []string
+	for _, l := range values {
+		if len(l.path) > 1 || slices.Contains(l.list, false) {
+			return plain(v), false, nil // it has names inside, too
+		}
+		lines = append(lines, l.text)
+	}
+	return strings.Join(lines, "\n"), len(values) == 1 && values[0].unset && len(values[0].path) == 0, nil
 }
 
 // notSet stands for null.

@@ -25,6 +25,8 @@ func TestADifferenceIsShownAttributeByAttribute(t *testing.T) {
 		{"a number that no float holds", `{"a":1}`, `{"a":1,"n":9007199254740992}`, [][4]string{{" ", "a", "1", "1"}, {"+", "n", "", "9007199254740992"}}},
 		{"a creation, without what is not set", "", `{"a":1,"b":null}`, [][4]string{{"+", "a", "", "1"}}},
 		{"a deletion, without what was not set", `{"a":1,"b":null}`, "", [][4]string{{"−", "a", "1", ""}}},
+		{"a creation, without what is empty", "", `{"a":"none","b":[],"c":{},"d":"","e":false}`, [][4]string{{"+", "a", "", "none"}, {"+", "e", "", "false"}}},
+		{"what is empty itself", "", `""`, [][4]string{{"+", "", "", `""`}}},
 		{"neither", "", "", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -16,6 +16,9 @@ const (
 	MaxOwnSessions    = maxOwnSessions
 	MaxSessionStreams = maxSessionStreams
 	MaxFormBytes      = maxFormBytes
+	CheckEvery        = checkEvery
+	LoginFailures     = loginFailures
+	MaxExchanges      = maxExchanges
 )
 
 // Compared are the rows of a difference, each as mark, attribute, before and after.
@@ -53,3 +56,22 @@ func External(text string) string { return external(text) }
 
 // Shell is an argument of a command that people copy.
 func Shell(argument string) string { return shell(argument) }
+
+// Summary says in a line what an entry did to its object.
+func Summary(e *api.EntryRecord) string { return summary(e) }
+
+// Listed is a value as the page of an object shows it.
+func Listed(value string) (text string, unset bool, err error) {
+	return listed(jsontext.Value(value))
+}
+
+// Pieces are those of an attribute between which a line may end.
+func Pieces(path string) []string { return pieces(path) }
+
+// More is how many lines of a text are not shown at once.
+func More(text string) int {
+	if l := long(text); l != nil {
+		return l.More
+	}
+	return 0
+}

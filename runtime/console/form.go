@@ -12,8 +12,8 @@ import (
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
 )
 
-// Names of cookies. Over TLS that of the session has the prefix __Host-, which keeps other
-// hosts of the domain from setting it.
+// Names of cookies. Over TLS those of sessions and logins have the prefix __Host-, which keeps
+// other hosts of the domain from setting them.
 const (
 	sessionCookie = "auditlb-console"
 	noticeCookie  = "auditlb-console-notice"
@@ -103,12 +103,22 @@ func noticeOf(p *api.Problem, id string) notice {
 	return n
 }
 
-func cookieName(r *http.Request) string {
-	if r.TLS != nil {
-		return hostPrefix + sessionCookie
-	}
-	return sessionCookie
+// encrypted reports whether the browser speaks TLS: to the runtime, or to what stands before
+// it and says so. Nobody gains by saying so without: it makes cookies stricter.
+func encrypted(r *http.Request) bool {
+	outermost, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	return r.TLS != nil || strings.EqualFold(strings.TrimSpace(outermost), "https")
 }
+
+// hostOnly is the name of a cookie as the browser holds it.
+func hostOnly(r *http.Request, name string) string {
+	if encrypted(r) {
+		return hostPrefix + name
+	}
+	return name
+}
+
+func cookieName(r *http.Request) string { return hostOnly(r, sessionCookie) }
 
 // cookieOf returns the session cookie's value, or "" when there is none that the console
 // could have made.
@@ -132,9 +142,9 @@ func dropCookie(w http.ResponseWriter, r *http.Request) {
 
 // keep hands a cookie to the browser for some seconds, 0 until it is closed: out of reach
 // of scripts, and of what other sites send, but for links. Over plain HTTP, which is for
-// loopback, it can't be a secure one.
+// loopback and what speaks TLS to others, it can't be a secure one.
 func keep(w http.ResponseWriter, r *http.Request, name, value, path string, seconds int) {
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // secure wherever it can be
-		Name: name, Value: value, Path: path, MaxAge: seconds, HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode,
+		Name: name, Value: value, Path: path, MaxAge: seconds, HttpOnly: true, Secure: encrypted(r), SameSite: http.SameSiteLaxMode,
 	})
 }

@@ -151,3 +151,30 @@ func TestAnInternalErrorIsNotShown(t *testing.T) {
 		}
 	}
 }
+
+func TestARequestIDHoldsNoToken(t *testing.T) {
+	r := newRig(t)
+	b := newBrowser(t, r.URL, nil).signIn("token-of-vera")
+	for id, kept := range map[string]bool{
+		"0af7651916cd43dd8448eb211c80319c": true, "6ba7b810-9dad-11d1-80b4-00c04fd430c8": true, strings.Repeat("a", 64): true, strings.Repeat("a", 65): false, "<b>": false,
+		"auditlb_0123456789ab_" + strings.Repeat("A", 43): false, "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzb21lYm9keSJ9.c2lnbmF0dXJlLW9m": false,
+	} {
+		p := b.send(http.MethodGet, "/console/nowhere", nil, "X-Request-Id", id)
+		if got := p.Header.Get("X-Request-Id"); (got == id) != kept || !strings.Contains(p.body, got) {
+			t.Errorf("%s: the id is %s", id, got)
+		}
+	}
+}
+
+func TestAnAnswerThatWasCutOffIsNotTakenForWhole(t *testing.T) {
+	r := newRig(t)
+	b := newBrowser(t, r.URL, nil).signIn("token-of-vera")
+	r.stub.mu.Lock()
+	r.answer = func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+	r.stub.mu.Unlock()
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, r.URL+"/console/", nil)
+	if resp, err := b.client.Do(req); err == nil {
+		resp.Body.Close()
+		t.Errorf("answered with %d", resp.StatusCode)
+	}
+}

@@ -2,8 +2,10 @@ package console
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
 )
@@ -23,7 +25,7 @@ func (c *console) live(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer c.sessions.endStream(v.session)
-	ctx, cancel := context.WithDeadline(r.Context(), v.session.ends)
+	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	go func() {
 		select {
@@ -32,6 +34,7 @@ func (c *console) live(w http.ResponseWriter, r *http.Request) {
 		case <-ctx.Done():
 		}
 	}()
+	out := &stream{w, v, c.Now()}
 	in := r.Clone(ctx)
 	in.URL = &url.URL{Path: "/v1/events", RawQuery: url.Values{"after": r.URL.Query()["after"]}.Encode()}
 	in.Header = http.Header{"Accept": {"text/event-stream"}}
@@ -43,5 +46,38 @@ func (c *console) live(w http.ResponseWriter, r *http.Request) {
 	}
 	in.Body = http.NoBody
 	inProcess{c.API, r, v.id}.as(in)
-	c.API.ServeHTTP(w, in)
+	c.API.ServeHTTP(out, in)
 }
+
+// checkEvery is how long a stream goes on before it asks again whether the credential of
+// its session is still good.
+const checkEvery = 10 * time.Second
+
+// stream is an answer that goes on, until whoever reads it is not signed in any more: what
+// comes after that is not written.
+type stream struct {
+	http.ResponseWriter
+	visit *visit
+	// checked is when the credential was good.
+	checked time.Time
+}
+
+var errEnded = errors.New("the session has ended")
+
+// Write implements http.ResponseWriter.
+func (s *stream) Write(b []byte) (int, error) {
+	v := s.visit
+	if now := v.console.Now(); now.Sub(s.checked) >= checkEvery {
+		s.checked = now
+		if _, err := v.client.Whoami(v.Context()); hasEnded(err) {
+			v.console.sessions.end(v.cookie)
+		}
+	}
+	if v.console.sessions.find(v.cookie, false) != v.session {
+		return 0, errEnded
+	}
+	return s.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (s *stream) Unwrap() http.ResponseWriter { return s.ResponseWriter }

@@ -22,6 +22,8 @@ var (
 const (
 	loginCookie = "auditlb-console-login"
 	loginFor    = 10 * time.Minute
+	// maxNext bounds the page that is shown afterwards, so that it fits in the cookie.
+	maxNext = 1000
 )
 
 // login is what a login was begun with. The cookie that holds it is sealed, and the
@@ -48,7 +50,7 @@ func (v *visit) login() (view, error) {
 		return v.backToSignIn(p, err)
 	}
 	begun := login{Provider: p.Name, State: newCookie(), Nonce: newCookie(), Verifier: newCookie(), Next: v.URL.Query().Get("next"), Ends: v.console.Now().Add(loginFor)}
-	if !local(begun.Next) {
+	if !local(begun.Next) || len(begun.Next) > maxNext {
 		begun.Next = Root
 	}
 	to, err := url.Parse(at.Authorization)
@@ -81,13 +83,17 @@ func (v *visit) loggedIn() (view, error) {
 	if !ok || p == nil || !hmac.Equal([]byte(begun.State), []byte(query.Get("state"))) {
 		return v.backToSignIn(nil, api.NewProblem(api.CodeUnauthenticated, "this is not the sign-in that your browser began, or it took too long; begin again"))
 	}
-	if iss := query.Get("iss"); iss != "" && iss != p.Issuer {
+	at, err := p.find(v.Context())
+	if err != nil {
+		return v.backToSignIn(p, err)
+	}
+	if iss := query.Get("iss"); iss != p.Issuer && (iss != "" || at.NamesIssuer) {
 		return v.backToSignIn(p, api.NewProblem(api.CodeUnauthenticated, "the answer is another identity provider's"))
 	}
 	if query.Get("error") != "" || query.Get("code") == "" {
 		return v.backToSignIn(p, api.NewProblem(api.CodeUnauthenticated, p.Name+" did not sign you in"))
 	}
-	token, err := p.redeem(v.Context(), query.Get("code"), begun.Verifier, v.redirectURL(p))
+	token, err := p.redeem(v.Context(), v.RemoteAddr, query.Get("code"), begun.Verifier, v.redirectURL(p))
 	if err != nil {
 		return v.backToSignIn(p, err)
 	}
@@ -138,12 +144,7 @@ func (v *visit) begun() (login, bool) {
 	return begun, true
 }
 
-func (v *visit) loginName() string {
-	if v.TLS != nil {
-		return hostPrefix + loginCookie
-	}
-	return loginCookie
-}
+func (v *visit) loginName() string { return hostOnly(v.Request, loginCookie) }
 
 func (v *visit) setLogin(value string, maxAge int) {
 	keep(v.w, v.Request, v.loginName(), value, "/", maxAge)
@@ -155,7 +156,7 @@ func (v *visit) redirectURL(p *provider) string {
 		return p.RedirectURL
 	}
 	scheme := "http"
-	if v.TLS != nil {
+	if encrypted(v.Request) {
 		scheme = "https"
 	}
 	return scheme + "://" + v.Host + CallbackPath

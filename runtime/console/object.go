@@ -35,9 +35,12 @@ type objectData struct {
 // blameRow is an attribute with who set it.
 type blameRow struct {
 	Path, Value string
+	// Unset is set where there is no value, or an empty one.
+	Unset bool
 	api.BlamedAttribute
-	// First is set where the row above was set by another change.
-	First bool
+	// Span is how many rows from this one on the same change has set; 0 where it is that of
+	// the row above.
+	Span int
 }
 
 func (v *visit) object() (view, error) {
@@ -51,10 +54,17 @@ func (v *visit) object() (view, error) {
 		return view{}, err
 	}
 	data.Past = at != "" && at != "now"
-	for _, a := range data.Blame.Attributes {
-		row := blameRow{Path: attributePath(a.Pointer), Value: plain(a.Value), BlamedAttribute: a}
-		row.First = len(data.Rows) == 0 || data.Rows[len(data.Rows)-1].Change.Revision != a.Change.Revision
+	first := 0
+	for i, a := range data.Blame.Attributes {
+		row := blameRow{Path: attributePath(a.Pointer), BlamedAttribute: a}
+		if row.Value, row.Unset, err = listed(a.Value); err != nil {
+			return view{}, err
+		}
 		data.Rows = append(data.Rows, row)
+		if data.Rows[first].Change.Revision != a.Change.Revision {
+			first = i
+		}
+		data.Rows[first].Span++
 	}
 	list, err := v.client.Entries(v.Context(), api.EntryQuery{Resource: address.String(), Type: "apply", Cursor: v.page().Cursor, IncludePatch: true})
 	if err != nil {

@@ -172,6 +172,12 @@ func (v *visit) background() bool {
 	return v.Header.Get("Sec-Fetch-Mode") == "cors" || v.URL.Query().Has("fragment")
 }
 
+// goesTo reports whether a browser goes to the page, and does not fetch it for another.
+func (v *visit) goesTo() bool {
+	as := v.Header.Get("Sec-Fetch-Dest")
+	return as == "" || as == "document"
+}
+
 // actor is the name of whoever is signed in, or "".
 func (v *visit) actor() string {
 	if v.session == nil {

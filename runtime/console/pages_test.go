@@ -46,7 +46,7 @@ func filled(t *testing.T) *runtimetest.Runtime {
 	held, err := c.Put(t.Context(), address, pool, client.IfAbsent())
 	must(err)
 	member.Weight = 7
-	pool.Members["a"] = member
+	pool.Members["a"], pool.Labels = member, map[string]string{"note": "<b>" + hostile}
 	_, err = r.Client(t, client.Config{Ticket: r.Ticket, UserAgent: hostile}).Put(t.Context(), address, pool, client.IfRevision(held.Revision))
 	must(err)
 	if _, err = c.Put(t.Context(), address, pool, client.IfRevision(held.Revision)); !client.HasCode(err, api.CodePreconditionFailed) {
@@ -164,7 +164,7 @@ func checkHeaders(t *testing.T, path string, p page) {
 	t.Helper()
 	for name, want := range map[string]string{
 		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin",
-		"Cross-Origin-Opener-Policy": "same-origin", "Cache-Control": "no-store",
+		"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin", "X-Frame-Options": "DENY", "Cache-Control": "no-store",
 	} {
 		if got := p.Header.Get(name); got != want {
 			t.Errorf("%s: %s is %q, want %q", path, name, got, want)

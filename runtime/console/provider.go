@@ -55,11 +55,14 @@ const (
 	maxExchanges = 16
 )
 
-// endpoints are a provider's, of its discovery document (OpenID Connect Discovery 1.0 §3).
+// endpoints are a provider's, of its discovery document (OpenID Connect Discovery 1.0 §3, RFC
+// 9207 §3).
 type endpoints struct {
 	Issuer        string `json:"issuer"`
 	Authorization string `json:"authorization_endpoint"`
 	Token         string `json:"token_endpoint"`
+	// NamesIssuer is set where people are never sent back without the issuer's name.
+	NamesIssuer bool `json:"authorization_response_iss_parameter_supported"`
 }
 
 // provider asks a Provider.
@@ -68,8 +71,10 @@ type provider struct {
 	http *http.Client
 	now  func() time.Time
 
-	// slots bounds the exchanges under way: anybody can ask for one.
-	slots chan struct{}
+	// slots bounds the exchanges under way, and failures those that fail: anybody can ask
+	// for one.
+	slots    chan struct{}
+	failures *failures
 
 	mu    sync.Mutex // guards what follows
 	known endpoints
@@ -89,7 +94,7 @@ func (o *Options) providers() map[string]*provider {
 			transport.TLSClientConfig.RootCAs = x509.NewCertPool()
 			transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(p.CAPEM) // checked with the configuration
 		}
-		out[p.Name] = &provider{Provider: p, now: o.Now, slots: make(chan struct{}, maxExchanges), http: &http.Client{
+		out[p.Name] = &provider{Provider: p, now: o.Now, slots: make(chan struct{}, maxExchanges), failures: newFailures(), http: &http.Client{
 			Transport: transport, Timeout: providerTimeout,
 			// A redirect would carry the code to wherever it points.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -156,14 +161,23 @@ func (p *provider) ask(req *http.Request, out any) error {
 	return nil
 }
 
-// redeem exchanges a code for an ID token.
-func (p *provider) redeem(ctx context.Context, code, verifier, redirectURL string) (api.Secret, error) {
+// redeem exchanges a code, that somebody at an address came back with, for an ID token.
+func (p *provider) redeem(ctx context.Context, from, code, verifier, redirectURL string) (token api.Secret, err error) {
+	failed := p.failures.of(from)
+	if failed.TokensAt(p.now()) < 1 {
+		return "", api.NewProblem(api.CodeTooManyFailures, "too many have failed to sign in at "+p.Name+" from here; try again in a minute")
+	}
 	select {
 	case p.slots <- struct{}{}:
 		defer func() { <-p.slots }()
 	default:
 		return "", api.NewProblem(api.CodeBusy, "too many people are signing in at "+p.Name+" just now; try again")
 	}
+	defer func() {
+		if err != nil {
+			failed.AllowN(p.now(), 1)
+		}
+	}()
 	at, err := p.find(ctx)
 	if err != nil {
 		return "", err

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
-	"strings"
+	"regexp"
 
 	"github.com/google/uuid"
 
@@ -13,14 +13,16 @@ import (
 
 type requestIDKey struct{}
 
+// saneID is an id that can't be a token: each kind has an underscore or a dot.
+var saneID = regexp.MustCompile(`^[0-9A-Za-z-]{1,64}$`)
+
 // requestID keeps a sane id of the caller's or makes one. All calls that a page makes
 // have the page's.
 func requestID(r *http.Request) string {
-	id := r.Header.Get(api.HeaderRequestID)
-	if id == "" || len(id) > 64 || strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
-		return uuid.NewString()
+	if id := r.Header.Get(api.HeaderRequestID); saneID.MatchString(id) {
+		return id
 	}
-	return id
+	return uuid.NewString()
 }
 
 // inProcess carries a page's calls to the API's handler. They look as if the browser had

@@ -124,9 +124,10 @@ func (v *visit) begin(held *session) error {
 }
 
 // signInByCertificate begins a session for a stranger whose connection shows a client
-// certificate. Where that speaks for nobody, they stay a stranger.
+// certificate. Where that speaks for nobody, they stay a stranger. So does what another
+// site has the browser fetch: it shows the certificate, and not the cookie.
 func (c *console) signInByCertificate(v *visit) {
-	if _, ok := leafOf(v.Request); !ok || v.background() {
+	if _, ok := leafOf(v.Request); !ok || v.background() || !v.goesTo() {
 		return
 	}
 	if err := v.begin(&session{}); err != nil && !hasEnded(err) {

@@ -32,6 +32,8 @@ var words = template.FuncMap{
 	"short":       func(digest string) string { return digest[:min(12, len(digest))] },
 	"summary":     summary,
 	"attribute":   attributePath,
+	"pieces":      pieces,
+	"long":        long,
 	"form":        func(f *frame, a ticketAction) actionForm { return actionForm{f, a} },
 	"gone":        gone,
 	"shell":       shell,
@@ -75,7 +77,7 @@ func resourceURL(resource string) string {
 // external returns a URL that somebody wrote if it leads to a web page, else "".
 func external(text string) string {
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "https" && u.Scheme != "http") {
 		return ""
 	}
 	return text
@@ -92,13 +94,39 @@ func count(n int, noun string) string {
 	return strconv.Itoa(n) + " " + noun + "s"
 }
 
-// attributePath writes a JSON pointer as people write attributes: members.a.weight.
+// attributePath writes a JSON pointer as people write attributes: members.a.weight. The end
+// of a list is the list.
 func attributePath(pointer string) string {
-	parts := strings.Split(strings.TrimPrefix(pointer, "/"), "/")
+	parts := strings.Split(strings.TrimSuffix(strings.TrimPrefix(pointer, "/"), "/-"), "/")
 	for i, p := range parts {
 		parts[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(p)
 	}
 	return strings.Join(parts, ".")
+}
+
+// pieces cuts an attribute where a line may end: after each dot and underscore.
+func pieces(path string) []string {
+	var out []string
+	for i := strings.IndexAny(path, "._"); i >= 0; i = strings.IndexAny(path, "._") {
+		out, path = append(out, path[:i+1]), path[i+1:]
+	}
+	return append(out, path)
+}
+
+// longText is a text of many lines, such as a chain of certificates.
+type longText struct {
+	First string
+	More  int
+}
+
+// long returns what to say of a text in place of showing it at once; nil of a short one.
+func long(text string) *longText {
+	const most = 8
+	first, _, _ := strings.Cut(text, "\n")
+	if more := strings.Count(strings.TrimSpace(text), "\n"); more >= most {
+		return &longText{first, more}
+	}
+	return nil
 }
 
 // plainly writes the words that programs read for people.
@@ -167,14 +195,18 @@ func changed(c lb.Change) string {
 	path := attributePath(c.Path)
 	switch c.Op {
 	case "add":
-		return "+" + path + " " + brief(c.Value)
+		return strings.TrimSuffix("+"+path+" "+brief(c.Value), " ")
 	case "remove":
 		return "−" + path
 	}
-	return path + " " + brief(c.Old) + " → " + brief(c.Value)
+	old, now := brief(c.Old), brief(c.Value)
+	if old == "" || now == "" {
+		return path + " changed"
+	}
+	return path + " " + old + " → " + now
 }
 
-// brief is the beginning of a value; nothing of what is not a single value.
+// brief is the beginning of a value; nothing of what is not a single value of one line.
 func brief(v jsontext.Value) string {
 	const most = 40
 	text := string(v)
@@ -184,7 +216,10 @@ func brief(v jsontext.Value) string {
 			text = string(unquoted)
 		}
 	case '{', '[':
-		return "…"
+		return ""
+	}
+	if strings.Contains(text, "\n") {
+		return ""
 	}
 	if runes := []rune(text); len(runes) > most {
 		return string(runes[:most]) + "…"

@@ -60,7 +60,8 @@ type Management struct {
 	Address string `hcl:"address,optional"`
 	TLS     *TLS   `hcl:"tls,block"`
 	// InsecureHTTP permits plain HTTP on an address that is not loopback, for
-	// use behind something that speaks TLS.
+	// use behind something that speaks TLS and says so, with X-Forwarded-Proto: https;
+	// else the console's cookies are not secure ones.
 	InsecureHTTP bool `hcl:"insecure_http,optional"`
 	// Console serves the web pages at /console/, on the same address. Default: true.
 	Console *bool `hcl:"console,optional"`

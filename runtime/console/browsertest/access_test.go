@@ -58,8 +58,7 @@ const wide = `(() => {
 func TestEveryPageIsForEveryone(t *testing.T) {
 	source := withAxe(t)
 	s := start(t)
-	s.tour(t, s.sights(t), nil, func(b *tab, at sight) {
-		b.do(source + "; undefined")
+	s.tour(t, s.sights(t), func(b *tab) { b.begin(source) }, func(b *tab, at sight) {
 		if at.opens != "" {
 			b.click(at.opens)
 		}

@@ -49,7 +49,7 @@ func (a *attacker) payload(where string) string {
 func (a *attacker) word(where string) string {
 	mark := fmt.Sprintf("x%d'", len(a.wrote))
 	a.wrote[mark] = where
-	return mark + `"><img/src=x/class=injected/onerror=__xss=1>`
+	return mark + `"><img/class="injected"/src="x"/onerror=__xss=1>`
 }
 
 // target is what an attack is sent to: a call of the API.

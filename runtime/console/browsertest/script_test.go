@@ -97,6 +97,15 @@ func TestNothingThatAnybodyWritesBecomesScript(t *testing.T) {
 	for _, path := range pages {
 		look(b, path)
 	}
+	// What a proof holds a script shows, as it stands in the log. The key is remembered: the
+	// page was looked at before.
+	i := slices.IndexFunc(pages, regexp.MustCompile(`^/entries/[0-9]+$`).MatchString)
+	proof := "/evidence?entry=" + strings.TrimPrefix(pages[i], "/entries/")
+	b.open(proof)
+	b.await("a verdict", `document.querySelector("#verdict[data-ok=true]")`)
+	if len(b.unharmed(proof)) == 0 {
+		t.Errorf("%s shows nothing of an attack", proof)
+	}
 	for where, kept := range a.kept {
 		if kept && !shown[where] {
 			t.Errorf("kept and shown on no page, so nothing is known of it: %s", where)

@@ -61,8 +61,7 @@ func (s *stage) tab(t *testing.T) *tab {
 	}
 	_, err := chromedp.Call(ctx, log.Enable, cdp.Empty{})
 	b.did("listen to the log", err)
-	_, err = chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watcher})
-	b.did("watch the pages", err)
+	b.begin(watcher)
 	b.width(1280)
 	b.dark(false)
 	return b
@@ -71,6 +70,13 @@ func (s *stage) tab(t *testing.T) *tab {
 // expected are complaints about answers that tests ask for: pages that aren't there, and
 // streams that end with the page.
 var expected = regexp.MustCompile(`^Failed to load resource: the server responded with a status of 4..`)
+
+// begin runs a script in every page that is loaded from now on, before the page's own.
+func (b *tab) begin(script string) {
+	b.t.Helper()
+	_, err := chromedp.Call(b.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+	b.did("begin pages with a script", err)
+}
 
 // hear keeps what a page complains of.
 func (b *tab) hear(event any) {
@@ -151,9 +157,13 @@ func (b *tab) follow(sel string) {
 	b.leave("follow "+sel, chromedp.Click(chromedp.CSS(sel)))
 }
 
+// fill puts a text into a field, all at once as pasting does.
 func (b *tab) fill(sel, text string) {
 	b.t.Helper()
-	b.run("fill "+sel, chromedp.SendKeys(chromedp.CSS(sel), text))
+	b.run("fill "+sel, chromedp.Focus(chromedp.CSS(sel), chromedp.NodeVisible), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, input.InsertText, input.InsertTextParams{Text: text})
+		return err
+	}))
 }
 
 // value evaluates an expression in the page.

@@ -107,7 +107,7 @@ function verdict(found) {
   }
   const e = found.entry;
   const did = [e.type, e.op, e.resource].filter((part) => typeof part === "string").join(" ");
-  box.append(element("p", {}, element("strong", {}, "Proved: "), `entry ${found.seq} (${did}, by ${e.actor?.name ?? "?"} at ${e.time}${e.ticket ? `, under ${e.ticket}` : ""}) is in the tree of ${found.size} entries that the key signed.`));
+  box.append(element("p", {}, element("strong", {}, "Proved: "), `entry ${found.seq} (${did}, by ${e.actor?.name ?? "?"} at ${String(e.time).slice(0, 19).replace("T", " ")} UTC${e.ticket ? `, under ${e.ticket}` : ""}) is in the tree of ${found.size} entries that the key signed.`));
   if (from === "page") box.append(element("p", {}, element("strong", {}, "But with this page's own key. "), "Whoever can change the log can change the key beside it, so this proves little: only that page and proof fit together."));
   if (from === "remembered" && !remembered()?.pasted) box.append(element("p", {}, "With the key that this browser saw first. If the log was honest then, it is the same log now."));
   return box;

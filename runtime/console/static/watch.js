@@ -26,6 +26,11 @@ function tell(seq) {
 function start() {
   if (source || document.hidden || document.getElementById("changed")) return;
   source = new EventSource(`/console/live?after=${watched.dataset.after}`);
+  source.onerror = () => {
+    if (source?.readyState !== EventSource.CLOSED) return; // it tries again by itself
+    stop();
+    setTimeout(start, 15_000);
+  };
   for (const type of watched.dataset.types.split(" ")) {
     source.addEventListener(type, (event) => {
       const entry = JSON.parse(event.data);
