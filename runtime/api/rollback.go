@@ -18,8 +18,8 @@ type RollbackRequest struct {
 	// Everything takes the whole configuration back.
 	Everything bool `json:"everything,omitzero"`
 	// To is the point in time to go back to, see PointForms; a run stands for the moment
-	// just before its first change. Left out of a resource: before its newest change.
-	// Not of a run.
+	// just before its first change. Left out of a resource: before its newest change,
+	// which is refused if that is a rollback. Not of a run.
 	To string `json:"to,omitzero"`
 	// IncludeGovernance takes freeze windows and policies back with everything else.
 	IncludeGovernance bool `json:"include_governance,omitzero"`
@@ -58,7 +58,9 @@ type Rollback struct {
 	// Effects are by address; without any there is nothing to do.
 	Effects []RollbackEffect `json:"effects"`
 	// Conflicts are changes that would be taken back although they are others than the
-	// one that is meant. It takes a ticket that overrides them. Only of a preview.
+	// one that is meant: the run's, or else the oldest of all. What was changed in one run,
+	// or without one under one ticket, is one change. It takes a ticket that overrides them,
+	// or one that is bound to exactly these effects. Only of a preview.
 	Conflicts []RollbackConflict `json:"conflicts"`
 	// Impossible are objects that can't be restored: nothing is done while there is one.
 	Impossible []RollbackImpossible `json:"impossible"`

@@ -131,12 +131,17 @@ func (c *Controller) Drift(ctx context.Context, workspace string, object Managed
 	if d.Kind == "" {
 		return nil, nil
 	}
-	return d, c.complete(ctx, d)
+	if err := c.complete(ctx, d); err != nil {
+		return nil, err
+	}
+	var err error
+	d.Seen, err = c.seen(ctx, d)
+	return d, err
 }
 
 // DriftSince returns how an object is not as it was at a revision that a workspace's
 // state knows, or nil. A revision of 0 is an import: the drift is then of that kind,
-// with who changed the object last as its baseline.
+// with who changed the object last as its baseline. Seen is left for SeeDrift to find.
 func (c *Controller) DriftSince(ctx context.Context, workspace string, address lb.Address, base int64, bodies Bodies) (*Drift, error) {
 	imported := base == 0
 	if imported {
@@ -298,10 +303,7 @@ func (c *Controller) complete(ctx context.Context, d *Drift) (err error) {
 		}
 		d.Changes[i].OwnTicket = known[id]
 	}
-	if d.Accepted, err = c.accepted(ctx, d); err != nil {
-		return err
-	}
-	d.Seen, err = c.seen(ctx, d)
+	d.Accepted, err = c.accepted(ctx, d)
 	return err
 }
 

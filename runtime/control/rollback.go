@@ -66,6 +66,8 @@ type Conflict struct {
 	audit.LastChange
 	// More stands for changes that were not looked at: there are too many.
 	More bool
+
+	change string
 }
 
 // String names the change.

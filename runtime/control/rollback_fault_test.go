@@ -212,5 +212,3 @@ func (l *lossy) lose(rows []audit.Row) []audit.Row {
 }
 
 var ownerless = regexp.MustCompile(`"owner":"[^"]*"`)
-
-type contextType = context.Context

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/history"
@@ -94,6 +95,9 @@ func (f *finder) ofObject(ctx context.Context) error {
 		return refuse(CodeNotFound, "%s does not exist, and never did", r.Address)
 	}
 	if r.To == BeforeNewest {
+		if err := takenBack(&newest[0]); err != nil {
+			return err
+		}
 		r.To = newest[0].Seq - 1
 	}
 	now, err := history.ObjectAt(ctx, f, r.Address, f.found.At)
@@ -101,6 +105,23 @@ func (f *finder) ofObject(ctx context.Context) error {
 		return err
 	}
 	return f.undo(ctx, r.Address, now, r.To)
+}
+
+// takenBack refuses to take the newest change back if that is a rollback: of two who see
+// to the same failure the second would bring it back.
+func takenBack(newest *audit.Row) error {
+	e, err := audit.ParseLeaf(newest.Leaf)
+	if err != nil {
+		return fmt.Errorf("entry %d: %w", newest.Seq, err)
+	}
+	if e.Rollback == nil {
+		return nil
+	}
+	last := e.LastChange()
+	refused := refuse(CodePreconditionFailed, "the newest change of %s took something back already: revision %d by %s at %s; to take that back, name the point to go back to, such as %d",
+		e.Resource, e.Seq, last.Actor, last.At.Format(time.RFC3339), e.Seq-1)
+	refused.Current = &last
+	return refused
 }
 
 // ofRun takes each object that a run changed to what it was before.
@@ -167,7 +188,7 @@ func (f *finder) ofEverything(ctx context.Context) error {
 			}
 		}
 		if len(f.found.Effects)+len(f.found.Impossible) > MaxChanges {
-			return refuse(CodeTooLarge, "more than %d objects are not as in revision %d: more can't be taken back at once", MaxChanges, f.found.To)
+			return refuse(CodeTooLarge, "more than %d objects are not as in revision %d: more can't be taken back at once; go back to a later revision first", MaxChanges, f.found.To)
 		}
 		if after = next; after == "" {
 			return nil
@@ -175,8 +196,10 @@ func (f *finder) ofEverything(ctx context.Context) error {
 	}
 }
 
-// finish puts what was found in order and digests it.
+// finish tells conflicts from what is meant, puts what was found in order and digests it.
 func (u *Undoing) finish() {
+	meant := u.meant()
+	u.Conflicts = slices.DeleteFunc(u.Conflicts, func(c Conflict) bool { return !c.More && c.change == meant })
 	slices.SortFunc(u.Effects, func(a, b Undo) int { return strings.Compare(a.Address.String(), b.Address.String()) })
 	slices.SortFunc(u.Impossible, func(a, b Impossible) int { return strings.Compare(a.Address.String(), b.Address.String()) })
 	slices.SortStableFunc(u.Conflicts, func(a, b Conflict) int { return strings.Compare(a.Address.String(), b.Address.String()) })

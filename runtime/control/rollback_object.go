@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -102,8 +103,7 @@ func (f *finder) restore(ctx context.Context, u *Undo, then *history.Object) (*I
 	return nil, err
 }
 
-// since finds what is taken back with an object, and what of it is none of the caller's to
-// take back without being told so.
+// since finds what is taken back with an object. [Undoing.finish] leaves of it the conflicts.
 func (f *finder) since(ctx context.Context, u *Undo, to int64) error {
 	var entries []audit.Entry
 	unread := false
@@ -135,30 +135,36 @@ func (f *finder) since(ctx context.Context, u *Undo, to int64) error {
 		u.Undone = append(u.Undone, e.Seq)
 	}
 	u.More = unread || len(entries) > len(u.Undone)
-	f.found.conflict(u.Address, entries, unread)
+	for i := range entries {
+		e := &entries[i]
+		f.found.Conflicts = append(f.found.Conflicts, Conflict{Address: u.Address, LastChange: e.LastChange(), change: changeOfEntry(e)})
+	}
+	if unread {
+		f.found.Conflicts = append(f.found.Conflicts, Conflict{Address: u.Address, More: true})
+	}
 	return nil
 }
 
-// conflict notes the changes of an object that are not part of the one that is to be
-// taken back: of a run all that are not the run's, else all but the oldest change. What
-// was changed in one run, or without one under one ticket, is one change. Of what was not
-// read nobody knows.
-func (u *Undoing) conflict(address lb.Address, entries []audit.Entry, unread bool) {
-	own := "run " + u.Run
-	if u.Run == "" && !unread && len(entries) > 0 {
-		own = changeOfEntry(&entries[len(entries)-1])
+// meant is the change that is to be taken back; all others are conflicts. It is that of the
+// run, else the oldest of those that are undone. Where not all were read nobody knows.
+func (u *Undoing) meant() string {
+	if u.Run != "" {
+		return "run " + u.Run
 	}
-	for i := range entries {
-		if e := &entries[i]; changeOfEntry(e) != own {
-			u.Conflicts = append(u.Conflicts, Conflict{Address: address, LastChange: e.LastChange()})
+	meant, oldest := "", int64(math.MaxInt64)
+	for i := range u.Conflicts {
+		switch c := &u.Conflicts[i]; {
+		case c.More:
+			return ""
+		case c.Revision < oldest:
+			meant, oldest = c.change, c.Revision
 		}
 	}
-	if unread {
-		u.Conflicts = append(u.Conflicts, Conflict{Address: address, More: true})
-	}
+	return meant
 }
 
-// changeOfEntry tells which change an entry is part of.
+// changeOfEntry tells which change an entry is part of: what was changed in one run, or
+// without one under one ticket, is one change.
 func changeOfEntry(e *audit.Entry) string {
 	switch {
 	case e.RunID() != "":

@@ -3,127 +3,20 @@ package control_test
 import (
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
-	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/control/controltest"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/ticket"
 )
 
-// tangle is a log of random changes of objects of every kind that refer to each other,
-// with the configuration after each entry.
-type tangle struct {
-	*controltest.Log
-	rng   *rand.Rand
-	certs []certificate
-	// at holds the configuration by address after each entry.
-	at []map[string]string
-}
-
-type certificate struct {
-	cert *lb.Certificate
-	key  string
-}
-
-func newTangle(t *testing.T, log *controltest.Log, seed uint64) *tangle {
-	t.Helper()
-	w := &tangle{Log: log, rng: rand.New(rand.NewPCG(seed, 11))}
-	for i := range 3 {
-		cert, key := controltest.Certificate(t, fmt.Sprintf("c%d.example.com", i))
-		w.certs = append(w.certs, certificate{cert, key})
-	}
-	return w
-}
-
 // overriding opens an approved ticket that overrides conflicts.
 func overriding(t *testing.T, log *controltest.Log, id string) control.Call {
 	t.Helper()
 	approvedTicket(t, log, control.TicketRequest{Request: ticket.Request{ID: id, OverrideConflicts: true}})
 	return controltest.By(id)
-}
-
-// change makes a random change, which may be refused.
-func (w *tangle) change(t *testing.T, call control.Call) {
-	t.Helper()
-	r := w.rng
-	address := controltest.Address(t, pickOf(r, "pool/a", "pool/a", "pool/b", "pool/b", "listener/x", "listener/x", "listener/y", "listener/y", "route/r", "route/r", "route/r", "route/s", "route/s", "certificate/c", "certificate/d", "freeze/f", "policy/p"))
-	current := w.Config().Get(address)
-	if current != nil && r.IntN(4) == 0 {
-		if _, err := w.Delete(t.Context(), call, address, exists); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	put := control.Put{Address: address, Precondition: control.Precondition{Absent: current == nil, Exists: current != nil}}
-	switch address.Kind {
-	case lb.KindPool:
-		put.Object = controltest.Numbered(r.IntN(4))
-	case lb.KindListener:
-		l := controltest.Listener(8000+r.IntN(3), pickOf(r, "", "a", "b"))
-		if r.IntN(3) == 0 && w.Config().Get(controltest.Address(t, "certificate/c")) != nil {
-			l.Protocol, l.Certificates = lb.ListenerHTTPS, []string{"c"}
-		}
-		put.Object = l
-	case lb.KindRoute:
-		put.Object = controltest.Route(pickOf(r, "x", "y"), pickOf(r, "/1", "/2"), pickOf(r, "a", "b"))
-	case lb.KindCertificate:
-		c := pickOf(r, w.certs...)
-		put.Object, put.PrivateKey = c.cert, c.key
-	case lb.KindFreeze:
-		put.Object = freeze(newClock().Now().AddDate(1, 0, r.IntN(3)), "pool/none")
-	case lb.KindPolicy:
-		put.Object = rules(map[string]string{"r": fmt.Sprintf(`change.name == "none%d" => false`, r.IntN(3))})
-	}
-	put.Object.Normalize()
-	if _, err := w.Put(t.Context(), call, put); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// follow notes the configuration after each entry.
-func (w *tangle) follow(t *testing.T) {
-	t.Helper()
-	now := map[string]string{}
-	if len(w.at) > 0 {
-		now = w.at[len(w.at)-1]
-	}
-	rows, err := w.Store.Rows(t.Context(), int64(len(w.at)), 1_000_000)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, row := range rows {
-		e, err := audit.ParseLeaf(row.Leaf)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if e.Type == audit.TypeApply && e.Outcome == audit.OutcomeOK {
-			body, err := audit.ParseBody(row.Body)
-			if err != nil {
-				t.Fatal(err)
-			}
-			now = maps.Clone(now)
-			if now[e.Resource] = string(body.After); body.After == nil {
-				delete(now, e.Resource)
-			}
-		}
-		w.at = append(w.at, now)
-	}
-}
-
-// state is the running configuration by address.
-func (w *tangle) state() map[string]string {
-	out := map[string]string{}
-	for _, kind := range lb.Kinds {
-		objects, _ := w.Config().List(kind)
-		for _, o := range objects {
-			out[o.Address.String()] = string(o.Encoded)
-		}
-	}
-	return out
 }
 
 // rollBack works a rollback out and makes it.
@@ -133,6 +26,7 @@ func rollBack(t *testing.T, log *controltest.Log, call control.Call, r control.R
 	if err != nil {
 		t.Fatal(err)
 	}
+	call.Request.ID = fmt.Sprint("rollback at ", size(t, log))
 	o, err := log.RollBack(t.Context(), call, u)
 	if err != nil {
 		t.Fatal(err)
@@ -181,6 +75,7 @@ func TestARollbackMakesTheStateThatWas(t *testing.T) {
 			}
 		}
 		stateIsTheFold(t, w.Log)
+		newAuditor().read(t, w.Log, map[string]int{})
 	}
 	for _, op := range lb.Ops {
 		for _, kind := range lb.Kinds {
@@ -194,8 +89,7 @@ func TestARollbackMakesTheStateThatWas(t *testing.T) {
 	}
 }
 
-// sane fails the test unless what each object refers to was there in a configuration, and
-// nothing that says how others may be changed moved before the others did.
+// sane fails the test unless what each object refers to was there in a configuration.
 func (w *tangle) sane(t *testing.T, revision int64) {
 	t.Helper()
 	for address, encoded := range w.at[revision] {
@@ -208,5 +102,62 @@ func (w *tangle) sane(t *testing.T, revision int64) {
 				t.Errorf("in revision %d, in the middle of a rollback, %s has no %s", revision, address, ref.To)
 			}
 		}
+	}
+}
+
+// TestARunIsTakenBackAndDoneAgain for random runs over objects of every kind.
+func TestARunIsTakenBackAndDoneAgain(t *testing.T) {
+	taken := 0
+	for seed := range uint64(3) {
+		w := newTangle(t, newLog(t), seed+100)
+		for n := range 6 {
+			for range 6 {
+				w.change(t, underOne)
+			}
+			run := fmt.Sprintf("run-%d", n)
+			call := inRun(t, w.Log, run)
+			before, first := w.state(), size(t, w.Log)
+			for range 1 + w.rng.IntN(8) {
+				w.change(t, call)
+			}
+			after, last := w.state(), size(t, w.Log)-1
+			u, o := rollBack(t, w.Log, underOne, control.Rollback{Run: run})
+			controltest.Accepted(t, o, nil)
+			if got := w.state(); !maps.Equal(got, before) {
+				t.Fatalf("seed %d, %s taken back: %v\nwant %v", seed, run, got, before)
+			}
+			for _, e := range u.Effects {
+				for _, seq := range e.Undone {
+					if seq < first || seq > last {
+						t.Errorf("%s takes back %d, and the run made %d to %d", e.Address, seq, first, last)
+					}
+				}
+			}
+			if len(o.Parts) == 0 {
+				continue
+			}
+			taken += len(o.Parts)
+			if e := o.Entry; e.Rollback.Run != run || e.WorkspaceName() != "" {
+				t.Errorf("the entry says %+v of workspace %q", e.Rollback, e.WorkspaceName())
+			}
+			// What is back again is what the run had made.
+			again := inRun(t, w.Log, run+"-back")
+			_, o = rollBack(t, w.Log, again, control.Rollback{Everything: true, To: last, Governance: true})
+			controltest.Accepted(t, o, nil)
+			if got := w.state(); !maps.Equal(got, after) {
+				t.Fatalf("seed %d, %s again: %v\nwant %v", seed, run, got, after)
+			}
+			// And the rollback, which was a run, can be taken back as well.
+			_, o = rollBack(t, w.Log, underOne, control.Rollback{Run: run + "-back"})
+			controltest.Accepted(t, o, nil)
+			if got := w.state(); !maps.Equal(got, before) {
+				t.Fatalf("seed %d, %s back again: %v\nwant %v", seed, run, got, before)
+			}
+		}
+		stateIsTheFold(t, w.Log)
+		newAuditor().read(t, w.Log, map[string]int{})
+	}
+	if taken < 25 {
+		t.Errorf("%d objects were taken back", taken)
 	}
 }

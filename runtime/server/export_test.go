@@ -58,3 +58,6 @@ func SetMaxSearched(n int) (undo func()) {
 	maxSearched = n
 	return func() { maxSearched = before }
 }
+
+// MaxUndoing is how many rollbacks are worked out at a time.
+const MaxUndoing = maxUndoing

@@ -18,7 +18,7 @@ import (
 const rollbackAttempts = 5
 
 // maxUndoing is how many rollbacks are worked out at a time, so that nobody can keep the
-// write path busy with previews.
+// write path busy with previews; as many for those who can only look, who hold nobody up.
 const maxUndoing = 2
 
 // rollBack takes something back, or says what that would do.
@@ -42,9 +42,13 @@ func (s *server) rollBack(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	places := s.looking
+	if c.actor.Role.Can(identity.Change) {
+		places = s.undoing
+	}
 	select {
-	case s.undoing <- struct{}{}:
-		defer func() { <-s.undoing }()
+	case places <- struct{}{}:
+		defer func() { <-places }()
 	case <-c.Context().Done():
 		return nil, c.Context().Err()
 	}

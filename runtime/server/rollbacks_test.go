@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -15,10 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
-	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
-	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/identity"
-	"github.com/auditlb/terraform-provider-auditlb/runtime/server"
 )
 
 const rollbacks = "/v1/rollbacks"
@@ -124,10 +120,12 @@ func TestARollbackIsRefusedWhereItIsCalledWrongly(t *testing.T) {
 func TestARollbackNeedsTheRightToEveryChange(t *testing.T) {
 	r := start(t)
 	admin := as(identity.Admin)
+	r.must(t, nil, http.MethodPut, "/v1/runs/admins", api.RunClaims{System: "test"}, admin)
+	ofAdmins := with(api.HeaderRun, "admins")
 	before := r.newest(t).Seq
 	r.create(t, "pool/web", pool())
 	r.create(t, "pool/api", pool())
-	r.must(t, nil, http.MethodPut, "/v1/freezes/f", freezing(time.Now().Add(time.Hour), "pool/none"), creating, admin)
+	r.must(t, nil, http.MethodPut, "/v1/freezes/f", freezing(time.Now().Add(time.Hour), "pool/none"), creating, admin, ofAdmins)
 	everything := api.RollbackRequest{Everything: true, To: fmt.Sprint(before)}
 	governing := everything
 	governing.IncludeGovernance = true
@@ -148,13 +146,19 @@ func TestARollbackNeedsTheRightToEveryChange(t *testing.T) {
 	if a := r.do(t, http.MethodPost, rollbacks, governing); a.problem.Code != api.CodeRole || r.newest(t).Resource != "freeze/f" || r.state(t) != state {
 		t.Errorf("an operator lifts a freeze window: %s", a)
 	}
+	for name, req := range map[string]api.RollbackRequest{"by name": {Resource: "freeze/f"}, "as what a run did": {Run: "admins"}} {
+		if a := r.do(t, http.MethodPost, rollbacks, req); a.problem.Code != api.CodeRole || r.newest(t).Resource != "freeze/f" || r.state(t) != state {
+			t.Errorf("an operator lifts a freeze window %s: %s", name, a)
+		}
+	}
 	if a := r.do(t, http.MethodPost, rollbacks, dry(everything), run, as(identity.Viewer)); a.problem.Code != api.CodeRole {
 		t.Errorf("a viewer plans: %s", a)
 	}
 	if preview := r.rollback(t, dry(everything)); !slices.Equal(preview.Left, []string{"freeze/f"}) || len(preview.Effects) != 2 {
 		t.Errorf("preview: %+v", preview)
 	}
-	if made := r.rollback(t, governing, admin); len(made.Effects) != 3 {
+	overriding := with(api.HeaderTicket, r.open(t, api.TicketRequest{OverrideConflicts: true}, "approver approve"))
+	if made := r.rollback(t, governing, admin, overriding); len(made.Effects) != 3 {
 		t.Errorf("made: %+v", made)
 	}
 }
@@ -219,78 +223,5 @@ func TestNoRollbackTakesBackWhatItsPreviewDidNotShow(t *testing.T) {
 				t.Errorf("took back %v of %s, the preview showed %v", e.Undone, e.Address, want.Undone)
 			}
 		}
-	}
-}
-
-// pastLess is a store that has no body of some entries any more.
-type pastLess struct {
-	control.Store
-	gone map[int64]bool
-}
-
-func (s *pastLess) without(rows []audit.Row) []audit.Row {
-	for i := range rows {
-		if s.gone[rows[i].Seq] {
-			rows[i].Salt, rows[i].Body = nil, nil
-		}
-	}
-	return rows
-}
-
-// Changes implements history.Log.
-func (s *pastLess) Changes(ctx context.Context, resource string, through int64, limit int) ([]audit.Row, error) {
-	rows, err := s.Store.Changes(ctx, resource, through, limit)
-	return s.without(rows), err
-}
-
-// ChangesAt implements history.Log.
-func (s *pastLess) ChangesAt(ctx context.Context, since, through int64, after string, limit int) ([]audit.Row, error) {
-	rows, err := s.Store.ChangesAt(ctx, since, through, after, limit)
-	return s.without(rows), err
-}
-
-// shelf finds the bodies of some entries in an archive, and says that the others are erased.
-type shelf struct {
-	log  control.Store
-	kept map[int64]bool
-}
-
-// Erased implements server.Bodies.
-func (s shelf) Erased(ctx context.Context, row *audit.Row) server.ErasedBody {
-	if !s.kept[row.Seq] {
-		return server.ErasedBody{By: 99, State: api.BodyErased}
-	}
-	whole, err := s.log.Entry(ctx, row.Seq)
-	if err != nil {
-		return server.ErasedBody{State: api.BodyUnavailable}
-	}
-	return server.ErasedBody{By: 99, State: api.BodyArchived, Salt: whole.Salt, Body: whole.Body}
-}
-
-// TestARollbackFindsArchivedBodiesAndNamesErasedOnes and does the rest of neither.
-func TestARollbackFindsArchivedBodiesAndNamesErasedOnes(t *testing.T) {
-	store := &pastLess{openStore(t, t.TempDir()), map[int64]bool{}}
-	kept := shelf{store.Store, map[int64]bool{}}
-	r := startOver(t, control.Options{Store: store}, server.Options{Bodies: kept})
-	archived := r.create(t, "pool/archived", pool("10.0.0.1:80"))
-	erased := r.create(t, "pool/erased", pool("10.0.0.1:80"))
-	for _, name := range []string{"archived", "erased"} {
-		r.must(t, nil, http.MethodPut, "/v1/pools/"+name, pool("10.0.0.2:80"), updating)
-	}
-	store.gone[archived], store.gone[erased], kept.kept[archived] = true, true, true
-	req := api.RollbackRequest{Everything: true, To: fmt.Sprint(erased)}
-	preview := r.rollback(t, dry(req))
-	if len(preview.Effects) != 1 || preview.Effects[0].Address != "pool/archived" || len(preview.Impossible) != 1 || preview.Impossible[0].Address != "pool/erased" || preview.Impossible[0].Code != api.CodeRollbackImpossible {
-		t.Fatalf("preview: %+v", preview)
-	}
-	if detail := preview.Impossible[0].Detail; !strings.Contains(detail, fmt.Sprintf("entry %d, whose body was erased by policy in entry 99", erased)) {
-		t.Errorf("%q", detail)
-	}
-	state := r.state(t)
-	if a := r.do(t, http.MethodPost, rollbacks, req); a.problem.Code != api.CodeRollbackImpossible || r.newest(t).Resource != "pool/erased" || r.state(t) != state {
-		t.Errorf("%s", a)
-	}
-	if made := r.rollback(t, api.RollbackRequest{Resource: "pool/archived"}); made.Effects[0].To != archived {
-		t.Errorf("made: %+v", made)
 	}
 }

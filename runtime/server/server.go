@@ -79,8 +79,9 @@ type server struct {
 	tiles    *tiles
 	// addresses are Terraform's.
 	addresses runAddresses
-	// undoing has a place for each rollback that is worked out.
-	undoing chan struct{}
+	// undoing has a place for each rollback that is worked out, for those who may change
+	// something, and looking for the others.
+	undoing, looking chan struct{}
 }
 
 // handler answers one operation. A *api.Problem is answered as it is; any other
@@ -106,7 +107,7 @@ func New(opts Options) http.Handler {
 	if opts.Feed == nil {
 		opts.Feed = &Feed{}
 	}
-	s := &server{Options: opts, metrics: newMetrics(opts.Registry), failures: newFailures(), streams: streams{by: map[string]int{}}, tiles: newTiles(opts.Log), addresses: runAddresses{by: map[string]map[string]string{}}, undoing: make(chan struct{}, maxUndoing)}
+	s := &server{Options: opts, metrics: newMetrics(opts.Registry), failures: newFailures(), streams: streams{by: map[string]int{}}, tiles: newTiles(opts.Log), addresses: runAddresses{by: map[string]map[string]string{}}, undoing: make(chan struct{}, maxUndoing), looking: make(chan struct{}, maxUndoing)}
 	mux := http.NewServeMux()
 	for _, op := range api.Operations {
 		switch op.ID {

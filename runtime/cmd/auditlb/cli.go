@@ -21,6 +21,8 @@ type cli struct {
 	endpoint, tokenFile, caFile, output string
 	clientCertFile, clientKeyFile       string
 	insecureHTTP                        bool
+	// ownTicket is set by a command to which the environment's ticket means nothing.
+	ownTicket bool
 }
 
 // client returns a client of the management API.
@@ -43,10 +45,13 @@ func (c *cli) clientIn(run, ticketID string) (*client.Client, error) {
 		}
 		token = strings.TrimSpace(string(b))
 	}
+	if ticketID == "" && !c.ownTicket {
+		ticketID = os.Getenv("AUDITLB_CHANGE_TICKET")
+	}
 	cfg := client.Config{
 		Endpoint:     first(c.endpoint, os.Getenv("AUDITLB_ENDPOINT"), defaultEndpoint),
 		Token:        api.Secret(token),
-		Ticket:       first(ticketID, os.Getenv("AUDITLB_CHANGE_TICKET")),
+		Ticket:       ticketID,
 		Run:          run,
 		InsecureHTTP: c.insecureHTTP,
 		UserAgent:    "auditlb/" + version,

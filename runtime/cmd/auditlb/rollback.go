@@ -32,7 +32,8 @@ func newRollback(c *cli) *cobra.Command {
 		Short: "Take an object, what a run did, or everything back to what it was",
 		Long: `Take something back, in one change that is made as a whole or not at all:
 
-  ADDRESS     an object, to what it was at --to; without it to before its newest change
+  ADDRESS     an object, to what it was at --to; without it to before its newest change,
+              unless that took something back already
   --run RUN   every object that the run changed, to what it was before
   --all       everything, to what it was at --to; freeze windows and policies only with
               --include-governance
@@ -59,6 +60,7 @@ that it opens for exactly this, works at once, and has to be reviewed afterwards
 			if err := r.check(); err != nil {
 				return usageError{err}
 			}
+			r.ownTicket = r.emergency != ""
 			switch {
 			case r.apply:
 				return r.make(cmd)
@@ -104,6 +106,10 @@ func (r *rollback) check() error {
 		return errors.New("--include-governance is for --all")
 	case r.emergency != "" && !r.apply:
 		return errors.New("--emergency is for --apply")
+	case r.req.Expect != "" && !r.apply:
+		return errors.New("--expect is for --apply")
+	case r.inRun != "" && !r.plan && !r.apply:
+		return errors.New("--in-run is for --plan and --apply")
 	case r.overrideConflict && r.emergency == "":
 		return errors.New("--override-conflicts is for --emergency; another ticket says so itself, see auditlb ticket open --override-conflicts")
 	}

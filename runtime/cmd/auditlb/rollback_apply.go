@@ -24,6 +24,9 @@ type rolledBack struct {
 	ReviewPending bool `json:"review_pending,omitzero"`
 }
 
+// ownRuns begin the ids of runs that are of this command alone.
+const ownRuns = "rollback/"
+
 // ownRun registers a run for this command, unless the credential proves one.
 func ownRun(ctx context.Context, cl *client.Client) (string, error) {
 	who, err := cl.Whoami(ctx)
@@ -33,7 +36,7 @@ func ownRun(ctx context.Context, cl *client.Client) (string, error) {
 	if who.Run != nil {
 		return who.Run.ID, nil
 	}
-	id := "rollback/" + strings.ToLower(rand.Text()[:12])
+	id := ownRuns + strings.ToLower(rand.Text()[:12])
 	host, _ := os.Hostname()
 	_, err = cl.RegisterRun(ctx, id, api.RunClaims{System: control.SystemCommandLine, Tool: "auditlb", ToolVersion: version, Host: host})
 	return id, err
@@ -76,7 +79,7 @@ func (r *rollback) make(cmd *cobra.Command) error {
 		return err
 	}
 	made := rolledBack{Rollback: done, Ticket: first(id, os.Getenv("AUDITLB_CHANGE_TICKET")), ReviewPending: r.emergency != ""}
-	return r.print(cmd, made, func(out io.Writer) { printMade(out, made) })
+	return r.print(cmd, made, func(out io.Writer) { r.printMade(out, made) })
 }
 
 // hopeless refuses what no ticket would help with, before one is opened for it.
@@ -84,6 +87,12 @@ func (r *rollback) hopeless(preview *api.Rollback) error {
 	if len(preview.Impossible) > 0 {
 		x := preview.Impossible[0]
 		return api.NewProblem(x.Code, x.Detail)
+	}
+	if r.req.Expect != "" && r.req.Expect != preview.EffectsDigest {
+		return api.NewProblem(api.CodePreconditionFailed, "the rollback would not do any more what was previewed: look at it again")
+	}
+	if r.emergency != "" && len(preview.Warnings) > 0 {
+		return api.NewProblem(api.CodeRollbackImpossible, preview.Warnings[0])
 	}
 	if r.emergency != "" && len(preview.Conflicts) > 0 && !r.overrideConflict {
 		return api.NewProblem(api.CodeRollbackConflict, "others have changed since what would be taken back: look at the conflicts, and say --override-conflicts if that is what you want")

@@ -183,7 +183,7 @@ and then to do it:
 		r.command("--apply", "--in-run", quoted(preview.PlannedIn), "--expect", preview.EffectsDigest, "--ticket", "TICKET"))
 }
 
-func printMade(out io.Writer, made rolledBack) {
+func (r *rollback) printMade(out io.Writer, made rolledBack) {
 	if made.Revision == 0 {
 		fmt.Fprintln(out, "Nothing to take back: it is as it was.")
 		return
@@ -195,5 +195,8 @@ func printMade(out io.Writer, made rolledBack) {
 	}
 	if made.ReviewPending {
 		fmt.Fprintf(out, "It was an emergency: somebody else has to review what was done:\n  auditlb ticket review %s\n", made.Ticket)
+	}
+	if strings.HasPrefix(r.inRun, ownRuns) {
+		fmt.Fprintf(out, "To take this back:\n  auditlb rollback --run %s\n", quoted(r.inRun))
 	}
 }
