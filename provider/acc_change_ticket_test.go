@@ -69,6 +69,7 @@ func act(t *testing.T, rt *acctest.Runtime, id string, verb client.TicketVerb) {
 
 func TestAccTerraformWaitsForAnApproval(t *testing.T) {
 	acctest.Need(t)
+	t.Parallel() // it mostly waits
 	rt := acctest.Start(t)
 	id := pendingTicket(t, rt)
 	endpoint := whenRead(t, rt, id, func() { act(t, rt, id, client.Approve) })
@@ -89,6 +90,7 @@ func TestAccTerraformWaitsForAnApproval(t *testing.T) {
 
 func TestAccARejectionEndsTheWait(t *testing.T) {
 	acctest.Need(t)
+	t.Parallel() // it mostly waits
 	rt := acctest.Start(t)
 	id := pendingTicket(t, rt)
 	endpoint := whenRead(t, rt, id, func() { act(t, rt, id, client.Reject) })
@@ -100,16 +102,17 @@ func TestAccARejectionEndsTheWait(t *testing.T) {
 	if waited := time.Since(begin); waited > time.Minute {
 		t.Errorf("terraform waited %s for a ticket that was rejected", waited)
 	}
-	run(t, resource.TestStep{Config: rt.Provider() + waiting(id, ""), ExpectError: says(`requested by olivia and ended by anton at`)})
-	run(t, resource.TestStep{Config: rt.Provider() + waiting(id, ""), ExpectError: says(`"not before noon"`)})
+	run(t, resource.TestStep{Config: rt.Provider() + waiting(id, ""), ExpectError: says("requested by olivia and ended by anton at", `"not before noon"`)})
 }
 
 func TestAccAWaitEndsWithItsTimeout(t *testing.T) {
 	acctest.Need(t)
+	t.Parallel() // it mostly waits
 	rt := acctest.Start(t)
 	config := rt.Provider() + waiting(pendingTicket(t, rt), "timeout = \"1s\"")
-	run(t, resource.TestStep{Config: config, ExpectError: says("Change ticket CHG-7 was not approved within 1s")})
-	run(t, resource.TestStep{Config: config, ExpectError: says("It is pending: it has 0 of 1 approvals. Someone other than olivia, who requested it, can approve it")})
+	run(t, resource.TestStep{Config: config, ExpectError: says(
+		"Change ticket CHG-7 was not approved within 1s", "It is pending: it has 0 of 1 approvals. Someone other than olivia, who requested it, can approve it",
+	)})
 }
 
 func TestAccATicketIsReadAsItIsUnlessItIsWaitedFor(t *testing.T) {
@@ -124,16 +127,27 @@ func TestAccATicketIsReadAsItIsUnlessItIsWaitedFor(t *testing.T) {
 			statecheck.ExpectKnownValue("data.auditlb_change_ticket.it", tfjsonpath.New("timeout"), knownvalue.Null()),
 		},
 	})
-	for name, tc := range map[string]struct{ config, want string }{
-		"no such ticket":        {waiting("CHG-8", ""), "There is no ticket \"CHG-8\""},
-		"state":                 {"data \"auditlb_change_ticket\" \"it\" {\n id = \"CHG-7\"\n wait_for = \"closed\"\n}\n", `value must be one of: ["approved"], got: "closed"`},
-		"timeout below":         {waiting(id, "timeout = \"500ms\""), "timeout: 500ms must be a duration between 1s and 24h"},
-		"timeout above":         {waiting(id, "timeout = \"25h\""), "timeout: 25h must be a duration between 1s and 24h"},
-		"timeout without unit":  {waiting(id, "timeout = \"60\""), "timeout: \"60\" is not a duration"},
-		"timeout of no waiting": {"data \"auditlb_change_ticket\" \"it\" {\n id = \"CHG-7\"\n timeout = \"5m\"\n}\n", `Attribute "wait_for" must be specified when "timeout" is specified`},
-	} {
+	run(t, resource.TestStep{Config: rt.Provider() + waiting("CHG-8", ""), PlanOnly: true, ExpectError: says("There is no ticket \"CHG-8\"")})
+
+	cases := map[string]struct{ attributes, want string }{
+		"state":                 {`wait_for = "closed"`, `value must be one of: ["approved"], got: "closed"`},
+		"timeout_below":         {"wait_for = \"approved\"\n timeout = \"500ms\"", "timeout: 500ms must be a duration between 1s and 24h"},
+		"timeout_above":         {"wait_for = \"approved\"\n timeout = \"25h\"", "timeout: 25h must be a duration between 1s and 24h"},
+		"timeout_without_unit":  {"wait_for = \"approved\"\n timeout = \"60\"", "timeout: \"60\" is not a duration"},
+		"timeout_of_no_waiting": {`timeout = "5m"`, `Attribute "wait_for" must be specified when "timeout" is specified`},
+	}
+	config := ""
+	for name, tc := range cases {
+		config += fmt.Sprintf("data \"auditlb_change_ticket\" %q {\n id = %q\n %s\n}\n", name, id, tc.attributes)
+	}
+	w := acctest.NewWorkspace(t, rt.Settings()...)
+	w.Write(t, "main.tf", config)
+	errors := failures(t, w, "plan")
+	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			run(t, resource.TestStep{Config: rt.Provider() + tc.config, PlanOnly: true, ExpectError: says(tc.want)})
+			if got := errors[fmt.Sprintf("data \"auditlb_change_ticket\" %q", name)]; !says(tc.want).MatchString(got) {
+				t.Errorf("no error has %q: %q", tc.want, got)
+			}
 		})
 	}
 }

@@ -33,7 +33,7 @@ func (c *configuration) label() string { return strings.ReplaceAll(c.name, " ", 
 func (c *configuration) at() string { return c.resource + "." + c.label() }
 
 func (c *configuration) address() string {
-	return strings.TrimPrefix(c.resource, "auditlb_") + "/" + c.label()
+	return strings.TrimSuffix(strings.TrimPrefix(c.resource, "auditlb_"), "_window") + "/" + c.label()
 }
 
 // block is the resource with attributes.
@@ -151,7 +151,7 @@ func configurations(t *testing.T) (all []configuration, needs string) {
 			mostState: map[string]knownvalue.Check{
 				"health_check": knownvalue.ObjectPartial(map[string]knownvalue.Check{"host": knownvalue.StringExact("")}),
 			},
-			ignoreOnImport: []string{"labels.%", "members.%", "health_check.host", "timeouts.idle"},
+			ignoreOnImport: []string{"labels", "members", "health_check.host", "timeouts.idle"},
 		},
 		{
 			name: "listener", resource: "auditlb_listener",
@@ -278,6 +278,46 @@ func configurations(t *testing.T) (all []configuration, needs string) {
 				"issuer":      knownvalue.StringExact("CN=app.example.com"), "private_key_wo": knownvalue.Null(), "private_key_wo_version": knownvalue.Null(),
 			},
 			mostState: map[string]knownvalue.Check{"private_key_wo_version": knownvalue.Int64Exact(2)},
+		},
+		{
+			name: "freeze", resource: "auditlb_freeze_window",
+			least: "reason = \"r\"\nbegin = \"2020-01-03T17:00:00Z\"\nend = \"2020-01-05T17:00:00Z\"",
+			most:  weekends + "recurrence = \"FREQ=WEEKLY\"\ntime_zone = \"Europe/Berlin\"",
+			others: []string{
+				weekends + "recurrence = \"FREQ=WEEKLY\"",
+				weekends,
+				weekends + "labels = { a = \"b\" }",
+			},
+			leastState: map[string]knownvalue.Check{
+				"addresses": knownvalue.SetExact([]knownvalue.Check{knownvalue.StringExact("*")}), "recurrence": knownvalue.Null(), "time_zone": knownvalue.StringExact("UTC"),
+			},
+			mostState: map[string]knownvalue.Check{
+				"reason": knownvalue.StringExact("weekends are quiet"), "addresses": knownvalue.SetExact([]knownvalue.Check{knownvalue.StringExact("pool/none")}),
+				"begin": knownvalue.StringExact("2026-01-02T18:00:00+01:00"), "end": knownvalue.StringExact("2026-01-05T06:00:00+01:00"),
+				"recurrence": knownvalue.StringExact("FREQ=WEEKLY"), "time_zone": knownvalue.StringExact("Europe/Berlin"),
+			},
+			ignoreOnImport: []string{"begin", "end"}, // come back in UTC
+		},
+		{
+			name: "policy", resource: "auditlb_policy",
+			most: `
+				labels          = { a = "b" }
+				rules           = { pools = { when = "change.kind == 'pool'", require = "true", message = "m", on_emergency = true } }
+				authority_grace = "60m"`,
+			others: []string{
+				`rules = { pools = { require = "true", message = "m", on_emergency = true } }`,
+				`rules = { pools = { require = "true", message = "m" } }`,
+				`rules = { pools = { require = "true", message = "n" } }`,
+			},
+			leastState: map[string]knownvalue.Check{"rules": knownvalue.Null(), "authority_grace": knownvalue.StringExact("0s")},
+			mostState: map[string]knownvalue.Check{
+				"rules": knownvalue.MapExact(map[string]knownvalue.Check{"pools": knownvalue.ObjectExact(map[string]knownvalue.Check{
+					"when": knownvalue.StringExact("change.kind == 'pool'"), "require": knownvalue.StringExact("true"),
+					"message": knownvalue.StringExact("m"), "on_emergency": knownvalue.Bool(true),
+				})}),
+				"authority_grace": knownvalue.StringExact("60m"),
+			},
+			ignoreOnImport: []string{"authority_grace"},
 		},
 	}, certs + pool + listener + tcpPool + passthrough
 }

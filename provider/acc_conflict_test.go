@@ -101,8 +101,7 @@ func TestAccCreationOverSomethingThatExists(t *testing.T) {
 	if _, err := c.Put(t.Context(), web, drained(), client.IfAbsent()); err != nil {
 		t.Fatal(err)
 	}
-	run(t, resource.TestStep{Config: rt.Provider() + poolWeb(1), ExpectError: says("It was created by rosa")})
-	run(t, resource.TestStep{Config: rt.Provider() + poolWeb(1), ExpectError: says("under ticket " + ticket)})
+	run(t, resource.TestStep{Config: rt.Provider() + poolWeb(1), ExpectError: says("It was created by rosa", "under ticket "+ticket)})
 }
 
 func TestAccChangesMadeOutsideAreShownAndTakenBack(t *testing.T) {

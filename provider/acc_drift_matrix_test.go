@@ -102,7 +102,9 @@ func TestAccDriftMatrix(t *testing.T) {
 		}
 	})
 	t.Run("an apply repairs it", func(t *testing.T) {
-		told(t, matrix, warningsIn(t, w.MustRun(t, "apply", "-auto-approve", "-json")), foreign)
+		if warnings := warningsIn(t, w.MustRun(t, "apply", "-json", "all")); len(warnings) > 0 {
+			t.Errorf("what was told when it was planned is told again: %+v", warnings[0])
+		}
 		for _, d := range matrix {
 			if now := objectAt(t, ours, d.at); now != left[d.at] {
 				t.Errorf("%s (%s) is\n%s, and was\n%s", d.at, d.how, now, left[d.at])
@@ -118,7 +120,7 @@ func TestAccDriftMatrix(t *testing.T) {
 }
 
 // maxTogether is how many attributes drift in one object: fewer than a warning shows.
-const maxTogether = 12
+const maxTogether = 18
 
 // driftMatrix has each attribute drift in each way, as many as go together in one object.
 // An attribute without a case fails the test.
@@ -367,7 +369,11 @@ func objectAt(t *testing.T, c *client.Client, at lb.Address) string {
 }
 
 // warning is a diagnostic of terraform's, which may be an error too.
-type warning struct{ Severity, Summary, Detail string }
+type warning struct {
+	Severity, Summary, Detail string
+	// Snippet is what it is about in the configuration: the block, and lines of it.
+	Snippet struct{ Context, Code string }
+}
 
 // warningsIn reads the diagnostics from what terraform prints with -json. Those that are
 // about the test's own provider are left out.

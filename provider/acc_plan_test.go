@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -101,8 +102,8 @@ resource "auditlb_pool" "web" {
 func TestAccAnotherSpellingIsNoChange(t *testing.T) {
 	acctest.Need(t)
 	rt := acctest.Start(t)
-	config := func(idle, host string, statuses string) string {
-		return rt.Provider("run", "run-1") + fmt.Sprintf(`
+	config := func(idle, host, statuses, begin, end, recurrence, grace string) string {
+		return asAdmin(rt, "run", "run-1") + fmt.Sprintf(`
 resource "auditlb_pool" "web" {
   name         = "web"
   owner        = "edge"
@@ -110,25 +111,48 @@ resource "auditlb_pool" "web" {
   timeouts     = { idle = %q }
   health_check = { host = %q, expected_statuses = [%s] }
 }
-`, idle, host, statuses)
+`, idle, host, statuses) + governing("freeze_window", fmt.Sprintf("reason = \"holidays\"\naddresses = [\"pool/none\"]\nbegin = %q\nend = %q\nrecurrence = %q", begin, end, recurrence)) +
+			governing("policy", fmt.Sprintf("authority_grace = %q", grace))
 	}
+	all := func(action plancheck.ResourceActionType) (checks []plancheck.PlanCheck) {
+		for _, at := range []string{"auditlb_pool.web", "auditlb_freeze_window.it", "auditlb_policy.it"} {
+			checks = append(checks, plancheck.ExpectResourceAction(at, action))
+		}
+		return checks
+	}
+	spelled := func(at string, values ...string) (checks []statecheck.StateCheck) {
+		for i := 0; i < len(values); i += 2 {
+			checks = append(checks, statecheck.ExpectKnownValue(at, tfjsonpath.New(values[i]), knownvalue.StringExact(values[i+1])))
+		}
+		return checks
+	}
+	kept := slices.Concat(
+		spelled("auditlb_freeze_window.it", "begin", "2026-12-20T19:00:00+01:00", "end", "2026-12-27T18:00:00.250Z", "recurrence", "RRULE:freq=yearly"),
+		spelled("auditlb_policy.it", "authority_grace", "60m"),
+	)
 	run(t,
-		resource.TestStep{Config: config("60s", "App.example.com", `"200", "204"`)},
 		resource.TestStep{
-			Config: config("1m", "app.EXAMPLE.com", `"204", "200", "200"`),
-			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
-				plancheck.ExpectResourceAction("auditlb_pool.web", plancheck.ResourceActionNoop),
-			}},
+			Config:            config("60s", "App.example.com", `"200", "204"`, "2026-12-20T19:00:00+01:00", "2026-12-27T18:00:00.250Z", "RRULE:freq=yearly", "60m"),
+			ConfigPlanChecks:  emptyPlan,
+			ConfigStateChecks: kept,
+		},
+		resource.TestStep{
+			Config:            config("1m", "app.EXAMPLE.com", `"204", "200", "200"`, "2026-12-20T18:00:00Z", "2026-12-27T13:00:00-05:00", "FREQ=YEARLY", "1h"),
+			ConfigPlanChecks:  resource.ConfigPlanChecks{PreApply: all(plancheck.ResourceActionNoop)},
+			ConfigStateChecks: kept,
 		},
 		resource.TestStep{
 			// Among spellings, one difference is a difference.
-			Config:           config("61s", "APP.example.com", `"204", "200"`),
-			ConfigPlanChecks: resource.ConfigPlanChecks{PostApplyPostRefresh: emptyPlan.PostApplyPostRefresh},
+			Config:           config("61s", "APP.example.com", `"204", "200"`, "2026-12-20T18:00:01Z", "2026-12-27T13:00:00-05:00", "FREQ=YEARLY", "2h"),
+			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: all(plancheck.ResourceActionUpdate), PostApplyPostRefresh: emptyPlan.PostApplyPostRefresh},
+			ConfigStateChecks: spelled("auditlb_freeze_window.it",
+				"begin", "2026-12-20T18:00:01Z", "end", "2026-12-27T18:00:00.250Z", "recurrence", "RRULE:freq=yearly"),
 		},
-		resource.TestStep{Config: rt.Provider()},
 	)
-	wantEntries(t, rt, api.EntryQuery{Resource: "pool/web", Run: "run-1"},
-		"plan create pool/web", "apply create pool/web", "plan update pool/web", "apply update pool/web")
+	for _, address := range []string{"pool/web", "freeze/it", "policy/it"} {
+		wantEntries(t, rt, api.EntryQuery{Resource: address, Run: "run-1"},
+			"plan create "+address, "apply create "+address, "plan update "+address, "apply update "+address, "plan delete "+address, "apply delete "+address)
+	}
 }
 
 func TestAccRenamedListenerKeepsItsPort(t *testing.T) {
@@ -187,20 +211,45 @@ func TestAccRefusedChangesSayWhy(t *testing.T) {
 	acctest.Need(t)
 	rt := acctest.Start(t)
 	scoped := rt.OpenTicket(t, api.TicketRequest{ID: "CHG-SCOPED", Scope: api.TicketScope{Addresses: []string{"listener/*"}}})
-	for name, tc := range map[string]struct {
+	type refusal struct {
 		settings []string
 		want     string
-	}{
-		"no ticket":      {[]string{"change_ticket", ""}, "ticket_required"},
-		"unknown ticket": {[]string{"change_ticket", "CHG-NONE"}, "ticket_unknown"},
-		"out of scope":   {[]string{"change_ticket", scoped}, "ticket_out_of_scope"},
-		"planner":        {[]string{"token", rt.Token(t, "paula", identity.Planner)}, "role_insufficient"},
-		"viewer":         {[]string{"token", rt.Token(t, "vera", identity.Viewer)}, "role_insufficient"},
-		"bad token":      {[]string{"token", "nonsense"}, "The token was refused"},
+	}
+	for when, cases := range map[string]map[string]refusal{
+		planCommand: {
+			"viewer":    {[]string{"token", rt.Token(t, "vera", identity.Viewer)}, "role_insufficient"},
+			"bad-token": {[]string{"token", "nonsense"}, "The token was refused"},
+		},
+		"apply -auto-approve": {
+			"no-ticket":      {[]string{"change_ticket", ""}, "ticket_required"},
+			"unknown-ticket": {[]string{"change_ticket", "CHG-NONE"}, "ticket_unknown"},
+			"out-of-scope":   {[]string{"change_ticket", scoped}, "ticket_out_of_scope"},
+			"planner":        {[]string{"token", rt.Token(t, "paula", identity.Planner)}, "role_insufficient"},
+		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			run(t, resource.TestStep{Config: rt.Provider(tc.settings...) + poolWeb(1), ExpectError: says(tc.want)})
-		})
+		// All at once, each with a provider of its own.
+		config := ""
+		for name, c := range cases {
+			config += strings.Replace(rt.Provider(c.settings...), "{", fmt.Sprintf("{\n  alias = %q", name), 1) +
+				fmt.Sprintf("resource \"auditlb_pool\" %q {\n  provider = auditlb.%s\n  name = %q\n  owner = \"edge\"\n}\n", name, name, name)
+		}
+		w := acctest.NewWorkspace(t)
+		w.Write(t, "main.tf", config)
+		if when != planCommand {
+			w.MustRun(t, planCommand, plainOutput)
+		}
+		errors := failures(t, w, strings.Fields(when)...)
+		for name, c := range cases {
+			t.Run(name, func(t *testing.T) {
+				got := errors[fmt.Sprintf("resource \"auditlb_pool\" %q", name)]
+				if c.settings[1] == "nonsense" { // which is no fault of the resource's
+					got = errors[`provider "auditlb"`]
+				}
+				if !says(c.want).MatchString(got) {
+					t.Errorf("no error has %q: %q", c.want, errors)
+				}
+			})
+		}
 	}
 }
 
@@ -220,9 +269,8 @@ resource "auditlb_listener" "l" {
 	run(t, resource.TestStep{
 		Config: rt.Provider() + config,
 		// Terraform quotes the line that an error is about.
-		ExpectError: says(`certificates = ["absent"]`),
+		ExpectError: says(`certificates = ["absent"]`, "certificate/absent does not exist"),
 	})
-	run(t, resource.TestStep{Config: rt.Provider() + config, ExpectError: says("certificate/absent does not exist")})
 }
 
 func TestAccPortTakenIsRefusedInThePlan(t *testing.T) {
@@ -245,8 +293,7 @@ func TestAccDeletionOfSomethingInUseNamesItsReferents(t *testing.T) {
 	run(t,
 		resource.TestStep{Config: rt.Provider() + poolWeb(1)},
 		resource.TestStep{Config: rt.Provider() + poolWeb(1) + listener},
-		resource.TestStep{Config: rt.Provider() + listener, ExpectError: says("pool/web is still in use")},
-		resource.TestStep{Config: rt.Provider() + listener, ExpectError: says("It is referred to by listener/l.")},
+		resource.TestStep{Config: rt.Provider() + listener, ExpectError: says("pool/web is still in use", "It is referred to by listener/l.")},
 		resource.TestStep{Config: rt.Provider() + poolWeb(1)},
 	)
 }
@@ -257,47 +304,67 @@ func TestAccInvalidConfigurationsFailOnTheirAttribute(t *testing.T) {
 	chain, key := acctest.KeyPair(t, "a.example.com")
 	_, otherKey := acctest.KeyPair(t, "b.example.com")
 	pem := func(s string) string { return "<<-EOT\n" + s + "EOT" }
-	for name, tc := range map[string]struct{ kind, attributes, line string }{
-		"name":           {"pool", `name = "Web"`, `name = "Web"`},
-		"owner":          {"pool", `owner = ""`, `owner = ""`},
-		"enumeration":    {"pool", `protocol = "udp"`, `protocol = "udp"`},
-		"member address": {"pool", "members = {\n b = { address = \"b:1\" }\n a = { address = \"nowhere\" }\n }", `a = { address = "nowhere" }`},
-		"member weight":  {"pool", "members = {\n a = { address = \"a:1\", weight = 0 }\n }", `members["a"].weight: 0 must be`},
-		"duration":       {"pool", `timeouts = { idle = "60" }`, `timeouts = { idle = "60" }`},
-		"timeout":        {"pool", `health_check = { interval = "1s", timeout = "2s" }`, `health_check = { interval = "1s", timeout = "2s" }`},
-		"statuses":       {"pool", `health_check = { expected_statuses = ["999"] }`, `health_check.expected_statuses: "999" must be`},
-		"hash key":       {"pool", `algorithm = "maglev"`, `hash_key: is required`},
-		"TLS to tcp":     {"pool", "protocol = \"tcp\"\n upstream_tls = {}", `upstream_tls = {}`},
-		"retry cause":    {"pool", `retries = { on = ["404"] }`, `retries.on: "404" must be`},
-		"network":        {"listener", "port = 1\n allowed_cidrs = [\"10.0.0.1\"]", `allowed_cidrs = ["10.0.0.1"]`},
-		"authorities":    {"listener", "port = 1\n tls = { client_ca_pem = \"x\" }", `tls.client_ca_pem: verifies nobody`},
-		"two actions":    {"route", "listener = \"l\"\n action = {\n forward = { p = {} }\n redirect = { path = \"/\" }\n }", `action: must be exactly one of`},
-		"capitals":       {"route", "listener = \"l\"\n action = { fixed_response = {} }\n match = {\n headers = { X-A = {} }\n }", `must be written in lower case: "x-a"`},
-		"framing":        {"route", "listener = \"l\"\n action = { fixed_response = {} }\n request_headers = { remove = [\"Host\"] }", `request_headers.remove: can't be changed`},
-		"port":           {"listener", "port = 70000", `port = 70000`},
-		"tcp":            {"listener", "port = 1\n protocol = \"tcp\"", `default_pool: is required`},
-		"methods":        {"route", "listener = \"l\"\n action = {\n forward = {\n p = {}\n }\n }\n match = { methods = [\"get\"] }", `match = { methods = ["get"] }`},
-		"no weight":      {"route", "listener = \"l\"\n action = {\n forward = {\n p = { weight = 0 }\n }\n }", `action.forward: must give`},
-		"chain":          {"certificate", `chain_pem = "nonsense"`, `chain_pem = "nonsense"`},
-		"key as chain":   {"certificate", "chain_pem = " + pem(key), "contains a private key"},
-		"another key":    {"certificate", "chain_pem = " + pem(chain) + "\nprivate_key_wo = " + pem(otherKey), "private_key_wo: does not match the chain's leaf"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			attributes := tc.attributes
-			for _, required := range []string{"name", "owner"} {
-				if !strings.HasPrefix(tc.attributes, required+" ") {
-					attributes = fmt.Sprintf("%s = \"it\"\n", required) + attributes
-				}
-			}
-			run(t, resource.TestStep{
-				Config:      rt.Provider() + fmt.Sprintf("resource \"auditlb_%s\" \"it\" {\n%s\n}\n", tc.kind, attributes),
-				PlanOnly:    true,
-				ExpectError: says(tc.line),
-			})
-		})
-	}
+	refusedAt(t, rt, map[string]invalid{
+		"name":           {"pool", `name = "Web"`, []string{`name = "Web"`}},
+		"owner":          {"pool", `owner = ""`, []string{`owner = ""`}},
+		"enumeration":    {"pool", `protocol = "udp"`, []string{`protocol = "udp"`}},
+		"member address": {"pool", "members = {\n b = { address = \"b:1\" }\n a = { address = \"nowhere\" }\n }", []string{`a = { address = "nowhere" }`}},
+		"member weight":  {"pool", "members = {\n a = { address = \"a:1\", weight = 0 }\n }", []string{`members["a"].weight: 0 must be`}},
+		"duration":       {"pool", `timeouts = { idle = "60" }`, []string{`timeouts = { idle = "60" }`}},
+		"timeout":        {"pool", `health_check = { interval = "1s", timeout = "2s" }`, []string{`health_check = { interval = "1s", timeout = "2s" }`}},
+		"statuses":       {"pool", `health_check = { expected_statuses = ["999"] }`, []string{`health_check.expected_statuses: "999" must be`}},
+		"hash key":       {"pool", `algorithm = "maglev"`, []string{`hash_key: is required`}},
+		"TLS to tcp":     {"pool", "protocol = \"tcp\"\n upstream_tls = {}", []string{`upstream_tls = {}`}},
+		"retry cause":    {"pool", `retries = { on = ["404"] }`, []string{`retries.on: "404" must be`}},
+		"network":        {"listener", "port = 1\n allowed_cidrs = [\"10.0.0.1\"]", []string{`allowed_cidrs = ["10.0.0.1"]`}},
+		"authorities":    {"listener", "port = 1\n tls = { client_ca_pem = \"x\" }", []string{`tls.client_ca_pem: verifies nobody`}},
+		"two actions":    {"route", "listener = \"l\"\n action = {\n forward = { p = {} }\n redirect = { path = \"/\" }\n }", []string{`action: must be exactly one of`}},
+		"capitals":       {"route", "listener = \"l\"\n action = { fixed_response = {} }\n match = {\n headers = { X-A = {} }\n }", []string{`must be written in lower case: "x-a"`}},
+		"framing":        {"route", "listener = \"l\"\n action = { fixed_response = {} }\n request_headers = { remove = [\"Host\"] }", []string{`request_headers.remove: can't be changed`}},
+		"port":           {"listener", "port = 70000", []string{`port = 70000`}},
+		"tcp":            {"listener", "port = 1\n protocol = \"tcp\"", []string{`default_pool: is required`}},
+		"methods":        {"route", "listener = \"l\"\n action = {\n forward = {\n p = {}\n }\n }\n match = { methods = [\"get\"] }", []string{`match = { methods = ["get"] }`}},
+		"no weight":      {"route", "listener = \"l\"\n action = {\n forward = {\n p = { weight = 0 }\n }\n }", []string{`action.forward: must give`}},
+		"chain":          {"certificate", `chain_pem = "nonsense"`, []string{`chain_pem = "nonsense"`}},
+		"key as chain":   {"certificate", "chain_pem = " + pem(key), []string{"contains a private key"}},
+		"another key":    {"certificate", "chain_pem = " + pem(chain) + "\nprivate_key_wo = " + pem(otherKey), []string{"private_key_wo: does not match the chain's leaf"}},
+	})
 	if entries := rt.Entries(t, api.EntryQuery{Type: "plan"}); len(entries) != 0 {
 		t.Errorf("what is invalid reached the server: %v", brief(entries))
+	}
+}
+
+// invalid is a resource that can't be, and what has to be said of it or pointed at.
+type invalid struct {
+	kind, attributes string
+	wants            []string
+}
+
+// refusedAt demands of one plan of all of them an error for each.
+func refusedAt(t *testing.T, rt *acctest.Runtime, cases map[string]invalid) {
+	t.Helper()
+	config := ""
+	for name, c := range cases {
+		config += fmt.Sprintf("resource \"auditlb_%s\" %q {\n%s\n", c.kind, strings.ReplaceAll(name, " ", "_"), c.attributes)
+		for _, required := range []string{"name", "owner"} {
+			if !strings.HasPrefix(c.attributes, required+" ") {
+				config += required + " = \"it\"\n"
+			}
+		}
+		config += "}\n"
+	}
+	w := acctest.NewWorkspace(t, rt.Settings()...)
+	w.Write(t, "main.tf", config)
+	errors := failures(t, w, "plan")
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			got := errors[fmt.Sprintf("resource \"auditlb_%s\" %q", c.kind, strings.ReplaceAll(name, " ", "_"))]
+			for _, want := range c.wants {
+				if !says(want).MatchString(got) {
+					t.Errorf("no error has %q:\n%s", want, got)
+				}
+			}
+		})
 	}
 }
 

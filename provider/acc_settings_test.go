@@ -1,10 +1,10 @@
 package provider_test
 
 import (
+	"fmt"
 	"net/http/httptest"
+	"strings"
 	"testing"
-
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 
 	"github.com/auditlb/terraform-provider-auditlb/provider/acctest"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
@@ -12,22 +12,39 @@ import (
 
 func TestAccSettingsThatCannotWorkAreNamed(t *testing.T) {
 	acctest.Need(t)
+	t.Parallel() // it mostly waits
 	rt := acctest.Start(t)
 	closed := httptest.NewServer(nil)
 	closed.Close()
-	for name, tc := range map[string]struct{ block, want string }{
-		"no endpoint":      {`provider "auditlb" {}`, "Missing endpoint"},
-		"how to set it":    {`provider "auditlb" {}`, "AUDITLB_ENDPOINT"},
-		"no token":         {rt.Provider("token", ""), "Missing token"},
-		"http elsewhere":   {rt.Provider("endpoint", "http://lb.example.com"), "insecure_http"},
-		"nobody there":     {rt.Provider("endpoint", closed.URL), "The management API can't be reached"},
-		"bad authorities":  {"provider \"auditlb\" {\n endpoint = \"https://x.example.com\"\n token = \"t\"\n ca_cert_pem = \"x\"\n}\n", "Invalid ca_cert_pem"},
-		"bad run id":       {rt.Provider("run", "a b"), "Invalid run id"},
-		"unknown endpoint": {"resource \"terraform_data\" \"x\" {}\nprovider \"auditlb\" {\n endpoint = \"http://${terraform_data.x.id}\"\n token = \"t\"\n}\n", "A provider setting isn't known yet"},
-		"unknown run":      {"resource \"terraform_data\" \"x\" {}\nprovider \"auditlb\" {\n endpoint = \"http://127.0.0.1:1\"\n token = \"t\"\n run {\n id = terraform_data.x.id\n }\n}\n", "AUDITLB_RUN_ID"},
-	} {
+	cases := map[string]struct {
+		block string
+		wants []string
+	}{
+		"no_endpoint":      {"provider \"auditlb\" {\n}\n", []string{"Missing endpoint", "AUDITLB_ENDPOINT"}},
+		"no_token":         {rt.Provider("token", ""), []string{"Missing token"}},
+		"http_elsewhere":   {rt.Provider("endpoint", "http://lb.example.com"), []string{"insecure_http"}},
+		"nobody_there":     {rt.Provider("endpoint", closed.URL), []string{"The management API can't be reached"}},
+		"bad_authorities":  {"provider \"auditlb\" {\n endpoint = \"https://x.example.com\"\n token = \"t\"\n ca_cert_pem = \"x\"\n}\n", []string{"Invalid ca_cert_pem"}},
+		"bad_run_id":       {rt.Provider("run", "a b"), []string{"Invalid run id"}},
+		"unknown_endpoint": {"provider \"auditlb\" {\n endpoint = \"http://${terraform_data.x.id}\"\n token = \"t\"\n}\n", []string{"A provider setting isn't known yet"}},
+		"unknown_run":      {"provider \"auditlb\" {\n endpoint = \"http://127.0.0.1:1\"\n token = \"t\"\n run {\n id = terraform_data.x.id\n }\n}\n", []string{"AUDITLB_RUN_ID"}},
+	}
+	// All at once, each for a resource of its own.
+	config := "resource \"terraform_data\" \"x\" {}\n"
+	for name, tc := range cases {
+		config += strings.Replace(tc.block, "{", fmt.Sprintf("{\n alias = %q", name), 1) +
+			fmt.Sprintf("resource \"auditlb_pool\" %q {\n provider = auditlb.%s\n name = \"web\"\n owner = \"edge\"\n}\n", name, name)
+	}
+	w := acctest.NewWorkspace(t)
+	w.Write(t, "main.tf", config)
+	errors := failures(t, w, "plan")[`provider "auditlb"`]
+	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			run(t, resource.TestStep{Config: tc.block + poolWeb(1), PlanOnly: true, ExpectError: says(tc.want)})
+			for _, want := range tc.wants {
+				if !says(want).MatchString(errors) {
+					t.Errorf("no error has %q:\n%s", want, errors)
+				}
+			}
 		})
 	}
 }

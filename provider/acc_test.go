@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -23,11 +24,31 @@ func run(t *testing.T, steps ...resource.TestStep) {
 	resource.Test(t, resource.TestCase{ProtoV6ProviderFactories: acctest.Factories(), Steps: steps})
 }
 
-// says is a pattern for a text that terraform may have wrapped.
-func says(text string) *regexp.Regexp {
-	words := strings.Fields(text)
-	for i := range words {
-		words[i] = regexp.QuoteMeta(words[i])
+// says is a pattern for texts, one after the other, that terraform may have wrapped.
+func says(texts ...string) *regexp.Regexp {
+	for i, text := range texts {
+		words := strings.Fields(text)
+		for i := range words {
+			words[i] = regexp.QuoteMeta(words[i])
+		}
+		texts[i] = strings.Join(words, `[\s│]+`)
 	}
-	return regexp.MustCompile(`(?s)` + strings.Join(words, `[\s│]+`))
+	return regexp.MustCompile(`(?s)` + strings.Join(texts, `.*`))
+}
+
+// failures runs terraform, which must fail, and returns the errors by the block of the
+// configuration that each is about, such as `resource "auditlb_pool" "web"`.
+func failures(t *testing.T, w *acctest.Workspace, args ...string) map[string]string {
+	t.Helper()
+	out, err := w.Run(t, append(args, "-json")...)
+	if err == nil {
+		t.Fatalf("terraform %s does not fail:\n%s", strings.Join(args, " "), out)
+	}
+	errors := map[string]string{}
+	for _, w := range warningsIn(t, out) {
+		if w.Severity == "error" {
+			errors[w.Snippet.Context] += fmt.Sprintln(w.Summary, w.Detail, w.Snippet.Code)
+		}
+	}
+	return errors
 }

@@ -2,7 +2,10 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -66,15 +69,19 @@ func (r *objectResource) refreshed(ctx context.Context, at lb.Address, obj *api.
 		return
 	}
 	d, err := r.see(ctx, at, marks)
+	told := true
 	switch {
 	case err != nil:
 		diags.AddWarning(driftSummary(at, api.DriftChanged, nil), lastChange(&obj.LastChange)+unattributed(err))
-	case d == nil || d.Accepted != nil:
-		return
-	default:
+		told = r.client.blind.Load() == nil // without an answer the next refresh asks again
+	case d != nil && d.Accepted != nil:
+		told = false // until that ends
+	case d != nil: // or else it was changed back, and there is nothing to tell of this revision
 		diags.AddWarning(driftSummary(at, d.Kind, d.Managers), r.driftDetail(d, waysOn(d)))
 	}
-	marks.Seen, marks.Told = obj.Revision, r.client.run
+	if told {
+		marks.Seen, marks.Told = obj.Revision, r.client.run
+	}
 	marks.keep(ctx, to, diags)
 }
 
@@ -96,7 +103,7 @@ func (r *objectResource) gone(ctx context.Context, at lb.Address, state tftypes.
 // workspace manages it.
 func (r *objectResource) imported(ctx context.Context, at lb.Address, obj *api.Object, diags *diag.Diagnostics) {
 	detail := lastChange(&obj.LastChange)
-	answer, err := r.client.SeeDrift(ctx, api.DriftSightingRequest{Address: at.String(), Imported: true})
+	answer, err := r.client.sight(ctx, api.DriftSightingRequest{Address: at.String(), Imported: true})
 	switch {
 	case err != nil:
 		detail += unattributed(err)
@@ -160,6 +167,8 @@ func (c *connection) drifted(ctx context.Context) map[string]int64 {
 		return c.listed
 	}
 	c.listed = map[string]int64{}
+	ctx, cancel := context.WithTimeout(ctx, maxSighting)
+	defer cancel()
 	for q := (api.DriftQuery{Limit: api.MaxPageSize}); ; {
 		list, err := c.Drift(ctx, q)
 		if err != nil {
@@ -176,11 +185,31 @@ func (c *connection) drifted(ctx context.Context) map[string]int64 {
 
 // see asks how an object is not as the state wrote it; nil when it is.
 func (r *objectResource) see(ctx context.Context, at lb.Address, marks driftMarks) (*api.Drift, error) {
-	answer, err := r.client.SeeDrift(ctx, api.DriftSightingRequest{Address: at.String(), Base: marks.Wrote})
+	answer, err := r.client.sight(ctx, api.DriftSightingRequest{Address: at.String(), Base: marks.Wrote})
 	if err != nil {
 		return nil, err
 	}
 	return answer.Drift, nil
+}
+
+// maxSighting bounds a question for drift with all its attempts: who did it is worth less
+// than the plan. Tests lower it.
+var maxSighting = 10 * time.Second
+
+// sight asks for the drift of one object. Once there was no answer, nothing more is asked
+// in this process, so that a plan of many objects doesn't wait for each.
+func (c *connection) sight(ctx context.Context, req api.DriftSightingRequest) (*api.DriftSighting, error) {
+	if err := c.blind.Load(); err != nil {
+		return nil, *err
+	}
+	ctx, cancel := context.WithTimeout(ctx, maxSighting)
+	defer cancel()
+	answer, err := c.SeeDrift(ctx, req)
+	var problem *api.Problem
+	if answered := errors.As(err, &problem) && problem.Status < http.StatusInternalServerError && problem.Status != http.StatusTooManyRequests; err != nil && !answered {
+		c.blind.CompareAndSwap(nil, &err)
+	}
+	return answer, err
 }
 
 // undoes reports whether a plan gives what drifted another value than it has now.

@@ -3,9 +3,13 @@ package provider
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +18,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/auditlb/terraform-provider-auditlb/runtime/api"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/client"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
@@ -128,7 +133,7 @@ func (k keys) SetKey(_ context.Context, key string, value []byte) diag.Diagnosti
 
 // TestAStateWithoutMarksKnowsItsRevision, and one whose marks are damaged.
 func TestAStateWithoutMarksKnowsItsRevision(t *testing.T) {
-	state := tftypes.NewValue(tftypes.Object{AttributeTypes: map[string]tftypes.Type{attrRevision: tftypes.Number}}, map[string]tftypes.Value{attrRevision: tftypes.NewValue(tftypes.Number, 7)})
+	state := stateAt(7)
 	var diags diag.Diagnostics
 	for name, private := range map[string]keys{"none": {}, "damaged": {privateDrift: []byte(`{"wrote":`)}, "nonsense": {privateDrift: []byte(`{"wrote":-1}`)}} {
 		if got := marksOf(t.Context(), private, state, &diags); got != (driftMarks{Wrote: 7}) {
@@ -139,6 +144,99 @@ func TestAStateWithoutMarksKnowsItsRevision(t *testing.T) {
 	want := driftMarks{Wrote: 5, Seen: 7, Told: "r"}
 	if want.keep(t.Context(), private, &diags); marksOf(t.Context(), private, state, &diags) != want || diags.HasError() {
 		t.Errorf("kept %s", private[privateDrift])
+	}
+}
+
+// asking is a pool's resource whose runtime answers a question for drift with a status and
+// a body. It counts the requests.
+func asking(t *testing.T, status int, body string) (r *objectResource, requests *atomic.Int32) {
+	t.Helper()
+	requests = &atomic.Int32{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		requests.Add(1)
+		_, _ = io.Copy(io.Discard, req.Body)
+		if status == 0 {
+			<-req.Context().Done() // it hangs
+			return
+		}
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(status)
+		fmt.Fprint(w, body)
+	}))
+	t.Cleanup(server.Close)
+	c, err := client.New(client.Config{Endpoint: server.URL, Token: "t", Attempts: 2, MinWait: time.Millisecond, MaxWait: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r = poolResource()
+	r.client = &connection{Client: c, run: "r-1"}
+	return r, requests
+}
+
+// stateAt is as much of a state as tells its revision.
+func stateAt(revision int64) tftypes.Value {
+	return tftypes.NewValue(tftypes.Object{AttributeTypes: map[string]tftypes.Type{attrRevision: tftypes.Number}}, map[string]tftypes.Value{attrRevision: tftypes.NewValue(tftypes.Number, revision)})
+}
+
+// TestARuntimeThatCannotSayWhoHoldsNoPlanUp: what drifted is told without, and where there
+// is no answer only the first object waits for one.
+func TestARuntimeThatCannotSayWhoHoldsNoPlanUp(t *testing.T) {
+	defer func(was time.Duration) { maxSighting = was }(maxSighting)
+	maxSighting = 200 * time.Millisecond
+	for _, tt := range []struct {
+		name     string
+		status   int
+		body     string
+		requests int32 // for three objects
+		seen     int64 // by the state, afterwards
+	}{
+		{"it is broken", http.StatusServiceUnavailable, "", 2, 0},
+		{"it has no time", http.StatusTooManyRequests, `{"status":429,"code":"too_many_requests"}`, 2, 0},
+		{"it hangs", 0, "", 1, 0},
+		{"it is an older one", http.StatusNotFound, `{"status":404,"code":"not_found","detail":"there is no such path"}`, 3, 9},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r, requests := asking(t, tt.status, tt.body)
+			obj := &api.Object{Revision: 9, LastChange: api.LastChange{Revision: 9, Actor: "rosa", Ticket: "CHG-7", Op: lb.OpUpdate}}
+			for i := range 3 {
+				var diags diag.Diagnostics
+				private := keys{}
+				r.refreshed(t.Context(), lb.Address{Kind: lb.KindPool, Name: fmt.Sprintf("p%d", i)}, obj, stateAt(7), private, private, &diags)
+				if diags.HasError() || len(diags) != 1 || !strings.Contains(diags[0].Detail(), "by rosa") || !strings.Contains(diags[0].Detail(), "could not be asked for") {
+					t.Errorf("it says %v", diags)
+				}
+				if got := marksOf(t.Context(), private, stateAt(7), &diags); got.Seen != tt.seen {
+					t.Errorf("the state has %+v, want revision %d seen", got, tt.seen)
+				}
+			}
+			if n := requests.Load(); n != tt.requests {
+				t.Errorf("%d requests, want %d", n, tt.requests)
+			}
+		})
+	}
+}
+
+// TestWhatWasChangedBackIsAskedForOnce, and drift that is accepted each time: its
+// acceptance ends.
+func TestWhatWasChangedBackIsAskedForOnce(t *testing.T) {
+	obj := &api.Object{Revision: 9, LastChange: api.LastChange{Revision: 9, Actor: "rosa", Op: lb.OpUpdate}}
+	at := lb.Address{Kind: lb.KindPool, Name: "web"}
+	for body, want := range map[string]int32{`{}`: 1, `{"drift":{"kind":"changed","accepted":{"by":"rosa"}}}`: 2} {
+		r, requests := asking(t, http.StatusOK, body)
+		private := keys{}
+		var diags diag.Diagnostics
+		r.refreshed(t.Context(), at, obj, stateAt(7), private, private, &diags)
+		r.refreshed(t.Context(), at, obj, stateAt(9), private, private, &diags)
+		if n := requests.Load(); n != want || len(diags) > 0 {
+			t.Errorf("%s: %d requests, want %d; it says %v", body, n, want, diags)
+		}
+	}
+}
+
+// TestAValueMovesNoCursor: what can't be seen is written out.
+func TestAValueMovesNoCursor(t *testing.T) {
+	if got := shortValue(jsontext.Value("\"a\u009b2J\u202eb é\"")); got != `"a\u009b2J\u202eb é"` {
+		t.Errorf("%q", got)
 	}
 }
 

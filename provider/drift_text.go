@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -47,7 +48,10 @@ func (r *objectResource) driftDetail(d *api.Drift, next string) string {
 		}
 		b.WriteString(driftSentence(&changes[i]))
 	}
-	if more := d.Count - len(changes); more > 0 {
+	switch more := d.Count - len(changes); {
+	case more == 1:
+		fmt.Fprintf(&b, "\nThere was 1 more change since revision %d.", d.Baseline.Revision)
+	case more > 1:
 		fmt.Fprintf(&b, "\nThere were %d more changes since revision %d.", more, d.Baseline.Revision)
 	}
 	if len(d.Managers) > 0 {
@@ -134,11 +138,21 @@ func (r *objectResource) driftLines(d *api.Drift) []string {
 	return lines
 }
 
+// shortValue is the beginning of a value. What can't be seen is written out: it would
+// move the cursor, or show text the other way round.
 func shortValue(v jsontext.Value) string {
-	if s := []rune(string(v)); len(s) > maxDriftValue {
-		return string(s[:maxDriftValue]) + "…"
+	var b strings.Builder
+	for i, r := range []rune(string(v)) {
+		switch {
+		case i == maxDriftValue:
+			return b.String() + "…"
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
 	}
-	return string(v)
+	return b.String()
 }
 
 // waysOn says what may be done about a drift.

@@ -28,6 +28,8 @@ type connection struct {
 	// listed are the objects that drifted, once they were asked for; listing guards it.
 	listing sync.Mutex
 	listed  map[string]int64
+	// blind is why nothing more is asked about drift: there was no answer.
+	blind atomic.Pointer[error]
 	// complained is set once it was reported that the log's history is not what
 	// it was, and unknown once that this could not be found out: every object would
 	// say the same.

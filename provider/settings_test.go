@@ -164,6 +164,7 @@ func TestWhatIsWrongWithAPairIsSaidWhereItStands(t *testing.T) {
 }
 
 func TestARefusedCertificateIsPointedAt(t *testing.T) {
+	t.Parallel() // it mostly waits
 	clients := runtimetest.NewCA(t, "clients")
 	for name, tc := range map[string]struct {
 		issuer  *runtimetest.CA

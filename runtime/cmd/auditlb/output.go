@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -33,22 +34,41 @@ func (c *cli) print(cmd *cobra.Command, v any, table func(io.Writer)) error {
 	return nil
 }
 
+// visible is text with what can't be seen written out: it would end a line, move the
+// cursor, or show text the other way round.
+func visible(text string) string {
+	var out strings.Builder
+	for _, r := range text {
+		if unicode.IsPrint(r) && r != unicode.ReplacementChar {
+			out.WriteRune(r)
+		} else {
+			fmt.Fprintf(&out, `\u%04x`, r)
+		}
+	}
+	return out.String()
+}
+
 // columns writes rows in aligned columns under a heading.
 func columns(out io.Writer, heading []string, rows [][]string) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, strings.Join(heading, "\t"))
 	for _, row := range rows {
-		fmt.Fprintln(w, strings.TrimRight(strings.Join(row, "\t"), "\t "))
+		cells := make([]string, len(row))
+		for i := range row {
+			cells[i] = visible(row[i])
+		}
+		fmt.Fprintln(w, strings.TrimRight(strings.Join(cells, "\t"), "\t "))
 	}
 	w.Flush()
 }
 
-// fields writes names and values, one a line; empty values are left out.
+// fields writes names and values, one a line; empty values are left out. The further
+// lines of a value stand below its first.
 func fields(out io.Writer, pairs ...string) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if pairs[i+1] != "" {
-			fmt.Fprintf(w, "%s\t%s\n", pairs[i], pairs[i+1])
+			fmt.Fprintf(w, "%s\t%s\n", pairs[i], strings.ReplaceAll(pairs[i+1], "\n", "\n\t"))
 		}
 	}
 	w.Flush()
@@ -115,10 +135,10 @@ func printPatch(out io.Writer, patch []lb.Change) {
 			continue
 		}
 		if c.Old != nil {
-			fmt.Fprintf(out, "  %s %s: %s%s\n", minus, attributePath(c.Path), c.Old, end)
+			fmt.Fprintf(out, "  %s %s: %s%s\n", minus, attributePath(c.Path), visible(string(c.Old)), end)
 		}
 		if c.Value != nil {
-			fmt.Fprintf(out, "  %s %s: %s%s\n", plus, attributePath(c.Path), c.Value, end)
+			fmt.Fprintf(out, "  %s %s: %s%s\n", plus, attributePath(c.Path), visible(string(c.Value)), end)
 		}
 	}
 }
@@ -142,7 +162,7 @@ func flatten(path string, v any) []string {
 		if err != nil {
 			text = []byte(err.Error())
 		}
-		return []string{fmt.Sprintf("%s: %s", path, text)}
+		return []string{visible(fmt.Sprintf("%s: %s", path, text))}
 	}
 	var lines []string
 	for _, key := range slices.Sorted(maps.Keys(object)) {

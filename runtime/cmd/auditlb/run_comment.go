@@ -187,20 +187,6 @@ func plainHTML(text string) string {
 	}, text)
 }
 
-// visible is a line with what can't be seen, or ends a line, written out: text that runs
-// the other way would show a difference that is not there.
-func visible(text string) string {
-	var out strings.Builder
-	for _, r := range text {
-		if unicode.IsPrint(r) && r != unicode.ReplacementChar {
-			out.WriteRune(r)
-		} else {
-			fmt.Fprintf(&out, `\u%04x`, r)
-		}
-	}
-	return out.String()
-}
-
 // longest is the length of the longest run of a byte in text.
 func longest(text string, of byte) int {
 	most, run := 0, 0

@@ -133,7 +133,7 @@ func entrySeq(e *api.EffectEntry) string {
 func printReportTickets(out io.Writer, tickets []api.Ticket) {
 	for i := range tickets {
 		t := &tickets[i]
-		fmt.Fprintf(out, "\nticket %s, %s, %s: %s\n", t.ID, t.Type, t.State, t.Title)
+		fmt.Fprintf(out, "\nticket %s, %s, %s: %s\n", t.ID, t.Type, t.State, visible(t.Title))
 		if b := t.Binding; b != nil {
 			fmt.Fprintf(out, "  bound to exactly the %d effects that run %s planned, digest %s\n", b.Effects, b.Run, b.EffectsDigest)
 		}
@@ -203,7 +203,7 @@ func printRun(out io.Writer, r *api.Run, actors []api.RunActor) {
 func printEffectDetails(out io.Writer, run string, e *api.RunEffect) {
 	fmt.Fprintf(out, "\n%s %s: %s\n", e.Op, e.Address, status(e.Status))
 	for _, line := range effectNotes(run, e) {
-		fmt.Fprintf(out, "  %s\n", line)
+		fmt.Fprintf(out, "  %s\n", visible(line))
 	}
 	printPatch(out, e.Patch)
 	for _, line := range effectGaps(e) {
