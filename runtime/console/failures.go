@@ -2,10 +2,12 @@ package console
 
 import (
 	"hash/maphash"
-	"net/netip"
+	"net"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
 // Bounds of failures from one source: how many there may be before it has to wait, and how
@@ -30,16 +32,11 @@ func newFailures() *failures {
 	return f
 }
 
-// of is where the failures of an address, host:port, are counted: of IPv6 those of the
-// network that one customer has.
+// of is where the failures of an address, host:port, are counted, see [lb.SourceOf].
 func (f *failures) of(address string) *rate.Limiter {
-	source := address
-	if at, err := netip.ParseAddrPort(address); err == nil {
-		ip := at.Addr().Unmap().WithZone("")
-		if network, err := ip.Prefix(64); ip.Is6() && err == nil {
-			ip = network.Addr()
-		}
-		source = ip.String()
+	ip, _, err := net.SplitHostPort(address)
+	if err != nil {
+		ip = address
 	}
-	return f.places[maphash.String(f.seed, source)%uint64(len(f.places))]
+	return f.places[maphash.String(f.seed, lb.SourceOf(ip))%uint64(len(f.places))]
 }

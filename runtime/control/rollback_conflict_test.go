@@ -57,18 +57,8 @@ func TestWhatOthersChangedSinceIsAConflict(t *testing.T) {
 				back = control.Rollback{Run: "run-1"}
 			}
 			u, o := rollBack(t, log, underOne, back)
-			var got []int64
-			for _, c := range u.Conflicts {
-				got = append(got, c.Revision)
-			}
-			var want []int64
-			for _, i := range tt.conflicts {
-				want = append(want, seqs[i])
-			}
-			if !slices.Equal(got, want) {
-				t.Fatalf("conflicts %v, want %v", got, want)
-			}
-			if len(want) == 0 {
+			wantConflicts(t, u, seqs, tt.conflicts)
+			if len(tt.conflicts) == 0 {
 				controltest.Accepted(t, o, nil)
 				return
 			}
@@ -103,6 +93,21 @@ func TestWhatOthersChangedSinceIsAConflict(t *testing.T) {
 	}
 }
 
+// wantConflicts compares the conflicts of a rollback with changes, by their index.
+func wantConflicts(t *testing.T, u *control.Undoing, seqs []int64, changes []int) {
+	t.Helper()
+	var got, want []int64
+	for _, c := range u.Conflicts {
+		got = append(got, c.Revision)
+	}
+	for _, i := range changes {
+		want = append(want, seqs[i])
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("conflicts %v, want %v", got, want)
+	}
+}
+
 // TestEverythingIsOneChangeAndTheOthersAreConflicts: what somebody else did to another object
 // meanwhile is not taken back unsaid.
 func TestEverythingIsOneChangeAndTheOthersAreConflicts(t *testing.T) {
@@ -131,17 +136,8 @@ func TestEverythingIsOneChangeAndTheOthersAreConflicts(t *testing.T) {
 				seqs = append(seqs, controltest.Accepted(t, o, err).Entry.Seq)
 			}
 			u, o := rollBack(t, log, underOne, control.Rollback{Everything: true, To: before})
-			var got, want []int64
-			for _, c := range u.Conflicts {
-				got = append(got, c.Revision)
-			}
-			for _, i := range tt.conflicts {
-				want = append(want, seqs[i])
-			}
-			if !slices.Equal(got, want) {
-				t.Fatalf("conflicts %v, want %v", got, want)
-			}
-			if len(want) == 0 {
+			wantConflicts(t, u, seqs, tt.conflicts)
+			if len(tt.conflicts) == 0 {
 				controltest.Accepted(t, o, nil)
 				return
 			}

@@ -37,6 +37,21 @@ func checkHostPort(s string) string {
 	return checkHost(host)
 }
 
+// SourceOf is what is counted as one source of calls: an IP address, of IPv6 the network
+// that one customer has. What is no address is its own source.
+func SourceOf(ip string) string {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil {
+		return ip
+	}
+	if addr = addr.Unmap(); addr.Is6() {
+		if prefix, err := addr.WithZone("").Prefix(64); err == nil {
+			return prefix.String()
+		}
+	}
+	return addr.String()
+}
+
 // IsLoopback reports whether a host, without a port or brackets, is this machine
 // by its very name, so that what is said to it crosses no network. No other name
 // is looked up.

@@ -31,6 +31,24 @@ func TestWhatIsLoopback(t *testing.T) {
 	}
 }
 
+func TestASourceIsTheNetworkThatOneCustomerHas(t *testing.T) {
+	for _, tt := range []struct {
+		name, ip, want string
+	}{
+		{"IPv4", "192.0.2.7", "192.0.2.7"},
+		{"IPv4 as IPv6", "::ffff:192.0.2.7", "192.0.2.7"},
+		{"IPv6", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"},
+		{"its neighbour", "2001:db8:1:2::1", "2001:db8:1:2::/64"},
+		{"another customer", "2001:db8:1:3::1", "2001:db8:1:3::/64"},
+		{"IPv6 of a link", "fe80::1%eth0", "fe80::/64"},
+		{"no address", "somewhere", "somewhere"},
+	} {
+		if got := SourceOf(tt.ip); got != tt.want {
+			t.Errorf("%s: %s is counted under %q, want %q", tt.name, tt.ip, got, tt.want)
+		}
+	}
+}
+
 func TestNetworksHaveOneForm(t *testing.T) {
 	for _, tt := range []struct {
 		name     string

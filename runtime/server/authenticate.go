@@ -11,6 +11,7 @@ import (
 	"github.com/auditlb/terraform-provider-auditlb/runtime/audit"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/control"
 	"github.com/auditlb/terraform-provider-auditlb/runtime/identity"
+	"github.com/auditlb/terraform-provider-auditlb/runtime/lb"
 )
 
 // authenticate learns who calls: by a bearer token or, without one, by a client
@@ -70,7 +71,7 @@ func (s *server) unauthenticated(c *call, who, detail string) error {
 
 func (s *server) failedLogin(c *call, code api.Code, who, detail string) error {
 	s.metrics.unauthenticated.Inc()
-	now, from := s.Now(), source(c.sourceIP())
+	now, from := s.Now(), lb.SourceOf(c.sourceIP())
 	wait := max(s.failures.blocked(from, now), s.failures.blocked(who, now))
 	s.failures.fail(now, from, who)
 	if unrecorded, ok := s.failures.record(from, now); ok {

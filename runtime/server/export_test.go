@@ -40,9 +40,6 @@ func (f Failures) Held() (attempts, recorded int) {
 	return len(f.counted.attempts), len(f.counted.recorded)
 }
 
-// Source is what failures from an address are counted under.
-func Source(ip string) string { return source(ip) }
-
 // SetMaxReported bounds the entries of a run that a report looks at, and returns what
 // undoes that. It is called before the server starts.
 func SetMaxReported(n int) (undo func()) {

@@ -3,7 +3,6 @@ package server
 import (
 	"maps"
 	"math"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -50,21 +49,6 @@ func newFailures() *failures {
 		attempts: map[string]*rate.Limiter{}, recorded: map[string]*rate.Limiter{}, refused: map[string]*rate.Limiter{},
 		all: rate.NewLimiter(rate.Every(recordedEvery), recordedAtOnce),
 	}
-}
-
-// source is what failures are counted under: an address, of IPv6 the network that
-// one customer has.
-func source(ip string) string {
-	addr, err := netip.ParseAddr(ip)
-	if err != nil {
-		return ip
-	}
-	if addr = addr.Unmap(); addr.Is6() {
-		if prefix, err := addr.WithZone("").Prefix(64); err == nil {
-			return prefix.String()
-		}
-	}
-	return addr.String()
 }
 
 // blocked returns how long a source has to wait before it may fail again; 0 for

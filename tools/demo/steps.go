@@ -55,7 +55,7 @@ func (d *demo) declare(ctx context.Context) error {
 
 func (d *demo) serve(ctx context.Context) error {
 	d.out.heading("Traffic flows")
-	return d.expectShares(ctx)
+	return d.expectShares(ctx, d.weights)
 }
 
 func (d *demo) shift(ctx context.Context) error {
@@ -64,7 +64,7 @@ func (d *demo) shift(ctx context.Context) error {
 	if err := d.expectOutput("1 changed")(d.apply(ctx, nil)); err != nil {
 		return err
 	}
-	if err := d.expectShares(ctx); err != nil {
+	if err := d.expectShares(ctx, d.weights); err != nil {
 		return err
 	}
 	return d.expectOutput("No changes.")(d.terraform(ctx, nil, append([]string{"plan", "-input=false"}, d.weightFlags()...)...))
@@ -83,7 +83,7 @@ func (d *demo) refuse(ctx context.Context) error {
 	}
 	d.out.note("refused; traffic is as it was")
 	d.weights = applied
-	return d.expectShares(ctx)
+	return d.expectShares(ctx, d.weights)
 }
 
 // entry is what the demo reads of an entry of the log.
@@ -127,11 +127,7 @@ func (d *demo) takeBack(ctx context.Context) error {
 	if err := d.expectOutput("Done: the configuration is at revision")(d.auditlb(ctx, "rollback", "--run", last.Run.ID, "--apply")); err != nil {
 		return err
 	}
-	declared := d.weights
-	d.weights = map[string]int{"backend-a": 1, "backend-b": 1}
-	err = d.expectShares(ctx)
-	d.weights = declared
-	return err
+	return d.expectShares(ctx, map[string]int{"backend-a": 1, "backend-b": 1})
 }
 
 func (d *demo) drift(ctx context.Context) error {
@@ -178,15 +174,15 @@ func (d *demo) weightFlags() []string {
 	}
 }
 
-// expectShares sends requests over both listeners and holds the answers to the
+// expectShares sends requests over both listeners and holds the answers to
 // weights.
-func (d *demo) expectShares(ctx context.Context) error {
+func (d *demo) expectShares(ctx context.Context, weights map[string]int) error {
 	for _, send := range []func(context.Context) (shares, error){d.traffic.overHTTP, d.traffic.overTLS} {
 		counted, err := send(ctx)
 		if err != nil {
 			return err
 		}
-		if err := counted.expect(d.weights); err != nil {
+		if err := counted.expect(weights); err != nil {
 			return err
 		}
 	}

@@ -45,13 +45,10 @@ func (c *cli) clientIn(run, ticketID string) (*client.Client, error) {
 		}
 		token = strings.TrimSpace(string(b))
 	}
-	if ticketID == "" && !c.ownTicket {
-		ticketID = os.Getenv("AUDITLB_CHANGE_TICKET")
-	}
 	cfg := client.Config{
 		Endpoint:     first(c.endpoint, os.Getenv("AUDITLB_ENDPOINT"), defaultEndpoint),
 		Token:        api.Secret(token),
-		Ticket:       ticketID,
+		Ticket:       c.changeTicket(ticketID),
 		Run:          run,
 		InsecureHTTP: c.insecureHTTP,
 		UserAgent:    "auditlb/" + version,
@@ -72,6 +69,15 @@ func (c *cli) clientIn(run, ticketID string) (*client.Client, error) {
 		cfg.CACertPEM = string(b)
 	}
 	return client.New(cfg)
+}
+
+// changeTicket is the ticket that calls name: the one that is given, else that of the
+// environment.
+func (c *cli) changeTicket(given string) string {
+	if given != "" || c.ownTicket {
+		return given
+	}
+	return os.Getenv("AUDITLB_CHANGE_TICKET")
 }
 
 // readClientCertificate reads the pair that is to be shown, if one is.

@@ -78,7 +78,7 @@ func (r *rollback) make(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	made := rolledBack{Rollback: done, Ticket: first(id, os.Getenv("AUDITLB_CHANGE_TICKET")), ReviewPending: r.emergency != ""}
+	made := rolledBack{Rollback: done, Ticket: r.changeTicket(id), ReviewPending: r.emergency != ""}
 	return r.print(cmd, made, func(out io.Writer) { r.printMade(out, made) })
 }
 
